@@ -1,0 +1,121 @@
+package config
+
+import "net/netip"
+
+// Protocols that a virtual server may speak.
+const ProtocolRTSP = "rtsp"
+
+// Policies by which a pool chooses a node.
+const (
+	PolicyRoundRobin    = "round-robin"
+	PolicyLeastSessions = "least-sessions"
+)
+
+// Latch policies of relay.client_media.latch.
+const (
+	LatchOff         = "off"
+	LatchSameAddress = "same-address"
+)
+
+// Config is the whole configuration with every default filled in. Load, Parse and ForOrigin return only checked ones;
+// one that was built by hand is checked with Validate.
+type Config struct {
+	Log            Log             `yaml:"log"`
+	Sessions       Sessions        `yaml:"sessions"`
+	VirtualServers []VirtualServer `yaml:"virtual_servers"`
+	Pools          []Pool          `yaml:"pools"`
+	Relay          Relay           `yaml:"relay"`
+	Limits         Limits          `yaml:"limits"`
+	Timeouts       Timeouts        `yaml:"timeouts"`
+}
+
+// Log says how much the program writes to standard error, and in which form.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn or error
+	Format string `yaml:"format"` // json or console
+}
+
+// Sessions says where the session records go.
+type Sessions struct {
+	Log string `yaml:"log"` // a path; "-" is standard output, "" writes none
+}
+
+// VirtualServer is one configured service: a protocol, the addresses it listens on, and the pool behind it.
+type VirtualServer struct {
+	Name     string   `yaml:"name"`
+	Protocol string   `yaml:"protocol"`
+	Listen   []Listen `yaml:"listen"`
+	Pool     string   `yaml:"pool"` // the name of a Pool
+}
+
+// Pool is a group of nodes and the way one of them is chosen.
+type Pool struct {
+	Name        string  `yaml:"name"`
+	Policy      string  `yaml:"policy"`
+	Transparent bool    `yaml:"transparent"` // only false in this version
+	Monitor     Monitor `yaml:"monitor"`
+	Nodes       []Node  `yaml:"nodes"`
+}
+
+// Monitor is the active probe of a pool's nodes.
+type Monitor struct {
+	Interval Duration `yaml:"interval"` // from probe to probe of one node; 0 switches the monitor off
+	Timeout  Duration `yaml:"timeout"`  // of one probe; shorter than Interval
+	Rise     int      `yaml:"rise"`     // good probes in a row that bring a node back
+	Fall     int      `yaml:"fall"`     // bad probes in a row that take a node out
+}
+
+// Node is one origin server.
+type Node struct {
+	Name    string     `yaml:"name"`
+	Address netip.Addr `yaml:"address"`
+	Ports   Ports      `yaml:"ports"`
+	Weight  int        `yaml:"weight"` // its share of the sessions relative to the other nodes, from 1
+}
+
+// Ports are a node's ports by protocol.
+type Ports struct {
+	RTSP uint16 `yaml:"rtsp"`
+}
+
+// Relay says which UDP ports carry media.
+type Relay struct {
+	ClientMedia ClientMedia `yaml:"client_media"`
+	OriginMedia OriginMedia `yaml:"origin_media"`
+	Linger      Duration    `yaml:"linger"` // how long the ports of a closed flow are drained before they serve again
+}
+
+// ClientMedia is the side of the relay that faces the players.
+type ClientMedia struct {
+	Ports PortRange `yaml:"ports"` // exactly one pair is shared by all sessions; more ports are a pair for each flow
+	Latch string    `yaml:"latch"` // off or same-address
+}
+
+// OriginMedia is the side of the relay that faces the nodes.
+type OriginMedia struct {
+	Ports PortRange `yaml:"ports"`
+}
+
+// Limits bound what one client or origin can make the gateway hold. Sizes are in bytes.
+type Limits struct {
+	Line         Size `yaml:"line"`          // a request or status line
+	Field        Size `yaml:"field"`         // one header field with its folds
+	Header       Size `yaml:"header"`        // all fields of a message
+	Fields       int  `yaml:"fields"`        // their number
+	Body         Size `yaml:"body"`          // a message body
+	Garbage      Size `yaml:"garbage"`       // bytes in a row that are neither a message nor a frame
+	Connections  int  `yaml:"connections"`   // client connections of the whole gateway
+	Pipeline     int  `yaml:"pipeline"`      // requests of one connection that wait for their reply
+	SyntaxErrors int  `yaml:"syntax_errors"` // the one that ends a connection
+}
+
+// Timeouts bound how long the gateway waits.
+type Timeouts struct {
+	FirstRequest Duration `yaml:"first_request"` // from accept to the first whole request
+	Message      Duration `yaml:"message"`       // from the first byte of a message to its last
+	Connect      Duration `yaml:"connect"`       // for a node's TCP connection
+	Response     Duration `yaml:"response"`      // for a node's reply
+	Write        Duration `yaml:"write"`         // for a peer to take what we write
+	Idle         Duration `yaml:"idle"`          // without a message, media or RTCP
+	Drain        Duration `yaml:"drain"`         // for sessions to end when the gateway stops
+}
