@@ -1,0 +1,63 @@
+package udprelay
+
+import "strconv"
+
+// DropReason says why a datagram was not passed on. The names that String gives are part of the session record and of
+// the metrics: they are not changed.
+type DropReason uint8
+
+// The reasons, in the order in which a datagram meets them.
+const (
+	// DropNone is the answer for a datagram that is passed on; it is never counted.
+	DropNone DropReason = iota
+	// DropReadError counts failed reads of a socket, each followed by a pause.
+	DropReadError
+	// DropTooLong is a datagram that did not fit the receive buffer, or one that the way out cannot carry whole.
+	DropTooLong
+	// DropUnknownSource came from an address that no flow of this socket talks to.
+	DropUnknownSource
+	// DropAmbiguous came to the shared pair from an address with several flows that it could belong to.
+	DropAmbiguous
+	// DropClosed came for a flow that is closed and lingers.
+	DropClosed
+	// DropNotConnected came before one of the two sides was known.
+	DropNotConnected
+	// DropWrongPort came from the right address and a port that is neither negotiated nor may be learned.
+	DropWrongPort
+	// DropNotRTP is neither RTP nor RTCP.
+	DropNotRTP
+	// DropWriteRefused: the receiver's host answered that nobody listens on that port.
+	DropWriteRefused
+	// DropUnreachable: the receiver's host or network cannot be reached.
+	DropUnreachable
+	// DropQueueFull: the kernel had no room to send.
+	DropQueueFull
+	// DropWriteError is any other failure to send.
+	DropWriteError
+
+	dropReasons // how many there are
+)
+
+var dropNames = [dropReasons]string{
+	DropNone:          "none",
+	DropReadError:     "read-error",
+	DropTooLong:       "too-long",
+	DropUnknownSource: "unknown-source",
+	DropAmbiguous:     "ambiguous",
+	DropClosed:        "closed",
+	DropNotConnected:  "not-connected",
+	DropWrongPort:     "wrong-port",
+	DropNotRTP:        "not-rtp",
+	DropWriteRefused:  "write-refused",
+	DropUnreachable:   "unreachable",
+	DropQueueFull:     "queue-full",
+	DropWriteError:    "write-error",
+}
+
+// String is the name of the reason in records and metrics: lower case, words joined by hyphens.
+func (r DropReason) String() string {
+	if r >= dropReasons {
+		return "reason-" + strconv.Itoa(int(r))
+	}
+	return dropNames[r]
+}
