@@ -10,14 +10,14 @@ import (
 // order: neither a verdict nor a reload that keeps the name lifts it. The error says that the pool has no such node.
 func (p *Pool) Drain(name string, on bool) error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	for _, n := range p.nodes {
 		if n.cfg.Name != name {
 			continue
 		}
 		if n.draining != on {
 			n.draining = on
-			p.cfg.Logger.Info("node drain changed", zap.String("node", name), zap.Bool("draining", on),
+			p.noteLocked(zap.InfoLevel, "node drain changed", zap.String("node", name), zap.Bool("draining", on),
 				zap.Int("sessions", n.sessions))
 		}
 		return nil

@@ -36,7 +36,7 @@ func (l *Lease) Release() {
 
 func (p *Pool) release(n *node) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	n.sessions--
 	if n.removed && n.sessions == 0 {
 		p.retired = slices.DeleteFunc(p.retired, func(r *node) bool { return r == n })

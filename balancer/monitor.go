@@ -45,7 +45,7 @@ func (p *Pool) Run(ctx context.Context) error {
 
 func (p *Pool) beginMonitoring() bool {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	was := p.monitoring
 	p.monitoring = true
 	return !was
@@ -53,7 +53,7 @@ func (p *Pool) beginMonitoring() bool {
 
 func (p *Pool) endMonitoring() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	p.monitoring = false
 }
 
@@ -72,7 +72,7 @@ func (p *Pool) matchProbers(ctx context.Context, wg *sync.WaitGroup, probers map
 			delete(probers, n)
 		}
 	}
-	p.mu.Unlock()
+	p.unlock()
 	for i, n := range fresh {
 		nctx, cancel := context.WithCancel(ctx)
 		probers[n] = cancel
@@ -105,22 +105,22 @@ func (p *Pool) probe(ctx context.Context, n *node, delay time.Duration) {
 func (p *Pool) ask(ctx context.Context, n *node) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.Timeout)
 	defer cancel()
-	defer func() {
-		if r := recover(); r != nil {
-			p.cfg.Logger.Error("monitor panicked", zap.String("node", n.cfg.Name), zap.Any("panic", r), zap.Stack("stack"))
-			err = fmt.Errorf("balancer: monitor node %q: panic: %v", n.cfg.Name, r)
-		}
-	}()
 	p.mu.Lock()
 	cfg := n.cfg
-	p.mu.Unlock()
+	p.unlock()
+	defer func() {
+		if r := recover(); r != nil {
+			p.cfg.Logger.Error("monitor panicked", zap.String("node", cfg.Name), zap.Any("panic", r), zap.Stack("stack"))
+			err = fmt.Errorf("balancer: monitor node %q: panic: %v", cfg.Name, r)
+		}
+	}()
 	return p.cfg.Monitor(ctx, cfg)
 }
 
 // verdict counts one answer of the monitor and changes the node's health when rise or fall is met.
 func (p *Pool) verdict(n *node, err error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	first := n.health == HealthUnknown
 	if err == nil {
 		n.good++
@@ -138,7 +138,7 @@ func (p *Pool) verdict(n *node, err error) {
 		n.passive = n.passive && n.bad < p.cfg.Fall
 	case first || n.bad >= p.cfg.Fall:
 		n.health, n.cause, n.since = HealthDown, err, p.cfg.Now()
-		p.cfg.Logger.Warn("node is down by its monitor's verdict", zap.String("node", n.cfg.Name), zap.Error(err))
+		p.noteLocked(zap.WarnLevel, "node is down by its monitor's verdict", zap.String("node", n.cfg.Name), zap.Error(err))
 	}
 }
 
@@ -146,6 +146,6 @@ func (p *Pool) raiseLocked(n *node) {
 	was := n.health
 	n.health, n.passive, n.cause, n.since = HealthUp, false, nil, p.cfg.Now()
 	if was == HealthDown {
-		p.cfg.Logger.Info("node is up again by its monitor's verdict", zap.String("node", n.cfg.Name))
+		p.noteLocked(zap.InfoLevel, "node is up again by its monitor's verdict", zap.String("node", n.cfg.Name))
 	}
 }

@@ -69,7 +69,7 @@ type NodeState struct {
 	Failures uint64    // connects that failed since the node was added
 }
 
-// node is a Node with its run-time state. Everything but cfg.Name and cfg.Addr is guarded by the pool's mutex.
+// node is a Node with its run-time state, all of it guarded by the pool's mutex.
 type node struct {
 	cfg      Node
 	health   Health
@@ -88,6 +88,11 @@ type node struct {
 
 // same tells whether c is this node: a node that moved to another address is another machine, whose health is unknown.
 func (n *node) same(c Node) bool { return n.cfg.Name == c.Name && n.cfg.Addr == c.Addr }
+
+// forget makes the node one of which nothing has been heard; its leases and counts stay.
+func (n *node) forget() {
+	n.health, n.passive, n.cause, n.good, n.bad = HealthUnknown, false, nil, 0, 0
+}
 
 func (n *node) stateLocked(usable bool) NodeState {
 	s := NodeState{

@@ -9,7 +9,7 @@ import (
 // fail takes a node out because a session's connect failed: the next session must not pay for what this one learned.
 func (p *Pool) fail(n *node, err error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	now := p.cfg.Now()
 	n.failures++
 	n.good = 0
@@ -21,7 +21,7 @@ func (p *Pool) fail(n *node, err error) {
 	n.passive = true
 	n.health, n.since = HealthDown, now
 	if !n.removed {
-		p.cfg.Logger.Warn("node failed a connect and is out", zap.String("node", n.cfg.Name), zap.Error(err))
+		p.noteLocked(zap.WarnLevel, "node failed a connect and is out", zap.String("node", n.cfg.Name), zap.Error(err))
 	}
 }
 
@@ -32,5 +32,5 @@ func (p *Pool) resumeLocked(n *node, now time.Time) {
 		return
 	}
 	n.health, n.passive, n.cause, n.since = HealthUnknown, false, nil, now
-	p.cfg.Logger.Info("node is used again after its pause", zap.String("node", n.cfg.Name))
+	p.noteLocked(zap.InfoLevel, "node is used again after its pause", zap.String("node", n.cfg.Name))
 }

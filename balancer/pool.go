@@ -8,38 +8,11 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
-
-	"go.uber.org/zap"
 )
 
 // ErrNoNode says that no node of a pool may be used now: all are down, draining or excluded by the key. The error that
 // wraps it names each node and why.
 var ErrNoNode = errors.New("no usable node")
-
-// What a Config's zero values mean.
-const (
-	defaultInterval  = 5 * time.Second  // a dead node is found within Interval times Fall
-	defaultTimeout   = 2 * time.Second  // longer than a TCP SYN sent twice
-	defaultRise      = 2                // one good answer may be luck
-	defaultFall      = 3                // a packet or two may be lost
-	defaultFailPause = 10 * time.Second // as long as Rise good verdicts take by default
-)
-
-// Config is what a Pool is made of.
-type Config struct {
-	Name      string        // the pool's name in logs and errors
-	Nodes     []Node        // at least one; names are unique
-	Policy    Policy        // nil: least-sessions; serves one pool only, since policies remember
-	Monitor   Monitor       // nil: none; only sessions' own connects tell
-	Interval  time.Duration // between two probes of a node; 0: 5 s
-	Timeout   time.Duration // of one probe; 0: 2 s
-	Rise      int           // good verdicts in a row that bring a node back; 0: 2
-	Fall      int           // bad verdicts in a row that take a node out; 0: 3
-	FailPause time.Duration // how long a failed connect keeps a node out when no monitor runs; 0: 10 s
-	Now       func() time.Time
-	Logger    *zap.Logger // state changes of nodes; nil: none
-}
 
 // Key says for whom a node is asked.
 type Key struct {
@@ -55,10 +28,11 @@ type Pool struct {
 	changed chan struct{} // capacity 1; a full channel already says that the nodes changed
 	byAddr  atomic.Pointer[addrTable]
 
-	mu         sync.Mutex // leaf of the lock order: held over no I/O; only Policy.Choose and the logger are called under it
+	mu         sync.Mutex // held over no I/O; of what is not ours only Policy.Choose is called under it. Given back by unlock
 	nodes      []*node    // as configured, in order
 	retired    []*node    // no longer configured, still leased
 	monitoring bool       // Run is running with a Monitor
+	notes      []note     // state changes to be logged when the lock is given back
 }
 
 // addrTable answers Addrs and Node without the lock; it is replaced whole, never changed.
@@ -77,50 +51,6 @@ func New(cfg Config) (*Pool, error) {
 	return p, nil
 }
 
-func checkTimes(cfg Config) error {
-	var faults []error
-	for _, f := range []struct {
-		name string
-		bad  bool
-	}{
-		{"interval", cfg.Interval < 0}, {"timeout", cfg.Timeout < 0}, {"rise", cfg.Rise < 0}, {"fall", cfg.Fall < 0},
-		{"fail pause", cfg.FailPause < 0},
-	} {
-		if f.bad {
-			faults = append(faults, fmt.Errorf("%s is negative", f.name))
-		}
-	}
-	return errors.Join(faults...)
-}
-
-func withDefaults(cfg Config) Config {
-	cfg.Interval = or(cfg.Interval, defaultInterval)
-	cfg.Timeout = or(cfg.Timeout, defaultTimeout)
-	cfg.Rise = or(cfg.Rise, defaultRise)
-	cfg.Fall = or(cfg.Fall, defaultFall)
-	cfg.FailPause = or(cfg.FailPause, defaultFailPause)
-	if cfg.Policy == nil {
-		cfg.Policy = LeastSessions()
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = zap.NewNop()
-	}
-	cfg.Logger = cfg.Logger.With(zap.String("pool", cfg.Name))
-	cfg.Nodes = nil // the table is the truth from now on
-	return cfg
-}
-
-func or[T comparable](v, def T) T {
-	var zero T
-	if v == zero {
-		return def
-	}
-	return v
-}
-
 // Name returns the pool's configured name.
 func (p *Pool) Name() string { return p.cfg.Name }
 
@@ -128,7 +58,7 @@ func (p *Pool) Name() string { return p.cfg.Name }
 // The error is ErrNoNode, wrapped, when there is none.
 func (p *Pool) Acquire(k Key) (*Lease, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	usable := p.usableLocked(k)
 	if len(usable) == 0 {
 		return nil, fmt.Errorf("balancer: acquire from pool %q: %w (%s)", p.cfg.Name, ErrNoNode, p.whyNoneLocked(k))
@@ -185,70 +115,10 @@ func (p *Pool) whyNoneLocked(k Key) string {
 	return strings.Join(why, "; ")
 }
 
-// SetNodes replaces the configured nodes. A node that keeps name and address keeps its health, leases and counts; an
-// order to drain holds as long as the name stays. Leases of a node that is removed stay valid until they are released.
-// On an error nothing changed.
-func (p *Pool) SetNodes(nodes []Node) error {
-	if err := check(nodes); err != nil {
-		return fmt.Errorf("balancer: set nodes of pool %q: %w", p.cfg.Name, err)
-	}
-	p.mu.Lock()
-	p.installLocked(normal(nodes))
-	p.mu.Unlock()
-	p.poke()
-	return nil
-}
-
-func (p *Pool) installLocked(nodes []Node) {
-	old := p.nodes
-	p.nodes = make([]*node, 0, len(nodes))
-	table := &addrTable{nodes: make(map[netip.Addr]Node, len(nodes))}
-	for _, c := range nodes {
-		n := adopt(old, c)
-		n.cfg = c
-		p.nodes = append(p.nodes, n)
-		if _, known := table.nodes[c.Addr]; !known {
-			table.addrs = append(table.addrs, c.Addr)
-			table.nodes[c.Addr] = c
-		}
-	}
-	for _, n := range old {
-		if !slices.Contains(p.nodes, n) {
-			n.removed = true
-			if n.sessions > 0 {
-				p.retired = append(p.retired, n)
-			}
-		}
-	}
-	p.byAddr.Store(table)
-}
-
-// adopt returns the node of the old table that c goes on with, or a new one.
-func adopt(old []*node, c Node) *node {
-	fresh := &node{}
-	for _, n := range old {
-		if n.same(c) {
-			return n
-		}
-		if n.cfg.Name == c.Name {
-			fresh.draining = n.draining
-		}
-	}
-	return fresh
-}
-
-// poke tells Run that the nodes changed.
-func (p *Pool) poke() {
-	select {
-	case p.changed <- struct{}{}:
-	default: // Run has not yet seen the last poke and will see both changes at once
-	}
-}
-
 // Snapshot returns the state of each node, in configured order, then of the removed nodes that leases still hold.
 func (p *Pool) Snapshot() []NodeState {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	now := p.cfg.Now()
 	out := make([]NodeState, 0, len(p.nodes)+len(p.retired))
 	for _, n := range p.nodes {

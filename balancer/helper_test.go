@@ -1,0 +1,93 @@
+package balancer
+
+import (
+	"errors"
+	"net/netip"
+	"testing"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var errRefused = errors.New("connection refused")
+
+// three returns nodes a, b, c at 192.0.2.1-3 with the given weights.
+func three(weights ...int) []Node {
+	nodes := make([]Node, 3)
+	for i := range nodes {
+		nodes[i] = Node{
+			Name: string(rune('a' + i)), Addr: netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)}),
+			Ports: map[string]uint16{"rtsp": 554},
+		}
+		if i < len(weights) {
+			nodes[i].Weight = weights[i]
+		}
+	}
+	return nodes
+}
+
+func newPool(t *testing.T, cfg Config) *Pool {
+	t.Helper()
+	if cfg.Name == "" {
+		cfg.Name = "media"
+	}
+	if cfg.Nodes == nil {
+		cfg.Nodes = three()
+	}
+	p, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func acquire(t *testing.T, p *Pool, k Key) *Lease {
+	t.Helper()
+	l, err := p.Acquire(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// names acquires n leases, released at once if hold is false, and returns the nodes' names in a row.
+func names(t *testing.T, p *Pool, n int, hold bool) string {
+	t.Helper()
+	var s string
+	for range n {
+		l := acquire(t, p, Key{})
+		s += l.Node().Name
+		if !hold {
+			l.Release()
+		}
+	}
+	return s
+}
+
+func state(t *testing.T, p *Pool, name string) NodeState {
+	t.Helper()
+	for _, s := range p.Snapshot() {
+		if s.Node.Name == name && !s.Removed {
+			return s
+		}
+	}
+	t.Fatalf("no node %q", name)
+	return NodeState{}
+}
+
+func observed() (*zap.Logger, *observer.ObservedLogs) {
+	core, logs := observer.New(zapcore.DebugLevel)
+	return zap.New(core), logs
+}
+
+func messages(logs *observer.ObservedLogs) []string {
+	var m []string
+	for _, e := range logs.All() {
+		m = append(m, e.Message)
+	}
+	return m
+}
