@@ -156,15 +156,16 @@ func (f *field) edit(value string) {
 	}
 }
 
-// plain makes each of CR, LF and NUL a space.
+// plain makes each of CR, LF and NUL a space. It goes by bytes: values need not be UTF-8.
 func plain(s string) string {
 	if !strings.ContainsAny(s, "\r\n\x00") {
 		return s
 	}
-	return strings.Map(func(r rune) rune {
-		if r == '\r' || r == '\n' || r == 0 {
-			return ' '
+	b := []byte(s)
+	for i, c := range b {
+		if c == '\r' || c == '\n' || c == 0 {
+			b[i] = ' '
 		}
-		return r
-	}, s)
+	}
+	return string(b)
 }

@@ -123,6 +123,9 @@ func (h *Header) lengthIs(n int) bool {
 // appendWord writes a word of the start line. Bytes that would end the word are escaped as in a URL.
 func appendWord(b []byte, s string) []byte {
 	const hex = "0123456789ABCDEF"
+	if s == "" {
+		s = "*" // a URL that nobody set: the server itself (RFC 2326, section 6.2)
+	}
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c == 0x7f {
 			b = append(b, '%', hex[c>>4], hex[c&15])
