@@ -1,0 +1,58 @@
+package player
+
+import (
+	"io"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Options is what to play and how.
+type Options struct {
+	// URL is rtsp://, rtspu:// (UDP only) or rtspt:// (TCP only), with or without user and password.
+	URL string
+	// Transport is "auto" (or empty: UDP, then TCP), "udp" or "tcp". The scheme of URL goes before it.
+	Transport string
+	// Output takes the media as an ASF file, if the origin sends ASF. It may be nil. If it is an io.WriteSeeker the
+	// header's packet count is set right at the end.
+	Output io.Writer
+	// Duration is how long to play, counted from the first packet; 0 is to the end.
+	Duration time.Duration
+	// ClientPort is the first of four UDP ports to use: ordinary streams on the first pair, resends on the second.
+	// 0 takes free ones.
+	ClientPort uint16
+	// Resend asks for lost packets again. [MS-RTSP] 3.1.4.6.
+	Resend bool
+	// PacketPair measures the way first. [MS-RTSP] 3.1.5.6.
+	PacketPair bool
+	// User is whom to be if the origin asks; nil is what URL says.
+	User *url.Userinfo
+	// Logger may be nil. The caller owns it.
+	Logger *zap.Logger
+}
+
+// Report is what came of it.
+type Report struct {
+	// Transport is "udp" or "tcp", as it was in the end.
+	Transport string
+	// Server is the Server field of the origin, Session its session's id.
+	Server, Session string
+	// Streams is the number of streams that were set up, without the resend stream.
+	Streams int
+	// Packets and Bytes count RTP packets of media and their bytes, RTP header included; resent ones too.
+	Packets, Bytes uint64
+	// Lost were never got, Resent came on the resend stream, Late came after a later one, Duplicate came again.
+	Lost, Resent, Late, Duplicate uint64
+	// Jitter is as RFC 3550, section 6.4.1 has it.
+	Jitter time.Duration
+	// FirstPacket is the time from the start of Play to the first packet of media; 0 if none came.
+	FirstPacket time.Duration
+	// MediaSources are the addresses UDP media came from, in the order they were seen.
+	MediaSources []netip.AddrPort
+	// EndOfStream tells that the origin said so.
+	EndOfStream bool
+	// Steps is what was done, a line for each step.
+	Steps []string
+}
