@@ -1,0 +1,90 @@
+package lab
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Packet is one captured UDP datagram.
+type Packet struct {
+	From, To netip.AddrPort
+	Length   int    // bytes of payload
+	Payload  string // in hexadecimal
+}
+
+// Capture is a running tshark on one interface of a host.
+type Capture struct {
+	*Proc
+	mu      sync.Mutex
+	packets []Packet
+}
+
+// StartCapture captures the UDP datagrams of an interface of host (nil: the
+// test's own machine) that match the pcap filter. It is capturing when this
+// returns.
+func StartCapture(t testing.TB, host *Host, link, filter string) *Capture {
+	t.Helper()
+	NeedRoot(t)
+	Need(t, "tshark")
+	c := &Capture{}
+	started := make(chan struct{})
+	var once sync.Once
+	// -Q would hide the line that says the capture has begun. The fields are
+	// read before any dissector may guess what the payload is.
+	args := strings.Fields("-l -n -i " + link + " -T fields -E separator=; -e ip.src -e udp.srcport -e ip.dst -e udp.dstport -e udp.length -e udp.payload")
+	args = append(args, "-f", filter)
+	c.Proc = Start(t, Command{Path: "tshark", Args: args, Host: host,
+		Env:    []string{"HOME=" + t.TempDir(), "TMPDIR=" + t.TempDir()},
+		Stdout: c.line,
+		Stderr: func(line string) {
+			if strings.Contains(line, "Capture started") || strings.HasPrefix(line, "Capturing on") {
+				once.Do(func() { close(started) })
+			}
+		}})
+	select {
+	case <-started:
+	case <-c.Done():
+		t.Fatalf("lab: tshark ended\n%s", c.Output())
+	case <-time.After(20 * time.Second):
+		t.Fatalf("lab: tshark does not begin\n%s", c.Output())
+	}
+	return c
+}
+
+// End stops the capture and gives what it saw.
+func (c *Capture) End() []Packet {
+	c.Stop(syscall.SIGINT)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.packets
+}
+
+// Count is the number of datagrams seen so far.
+func (c *Capture) Count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.packets)
+}
+
+// line reads one line of fields; fragments and ICMP carry none of UDP's.
+func (c *Capture) line(text string) {
+	f := strings.Split(text, ";")
+	if len(f) < 6 {
+		return
+	}
+	from, err1 := netip.ParseAddrPort(f[0] + ":" + f[1])
+	to, err2 := netip.ParseAddrPort(f[2] + ":" + f[3])
+	length, err3 := strconv.Atoi(f[4])
+	if err1 != nil || err2 != nil || err3 != nil {
+		return
+	}
+	const header = 8 // RFC 768: the length field counts the header
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.packets = append(c.packets, Packet{From: from, To: to, Length: length - header, Payload: f[5]})
+}

@@ -1,0 +1,167 @@
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Node is an origin as the configuration names it.
+type Node struct {
+	Name string
+	Addr netip.AddrPort
+}
+
+// Settings are what tests set of a configuration; every zero value means the
+// program's own default.
+type Settings struct {
+	Listen      netip.AddrPort
+	Nodes       []Node
+	Policy      string
+	Monitor     string            // as in the file: "{interval: 1s, ...}"
+	ClientPorts string            // "5004-5005"
+	OriginPorts string            // "20000-20099"
+	Latch       string            // "off", "same-address"
+	Limits      map[string]string // key to value as in the file
+	Timeouts    map[string]string
+	Records     string // path of the session records; StartGateway fills it
+}
+
+// YAML is the configuration file.
+func (s Settings) YAML() string {
+	var b strings.Builder
+	b.WriteString("log: {level: info, format: console}\n")
+	fmt.Fprintf(&b, "sessions: {log: %q}\n", s.Records)
+	fmt.Fprintf(&b, "virtual_servers:\n  - {name: RTSP, protocol: rtsp, listen: [%q], pool: origins}\n", s.Listen)
+	b.WriteString("pools:\n  - name: origins\n")
+	if s.Policy != "" {
+		fmt.Fprintf(&b, "    policy: %s\n", s.Policy)
+	}
+	if s.Monitor != "" {
+		fmt.Fprintf(&b, "    monitor: %s\n", s.Monitor)
+	}
+	b.WriteString("    nodes:\n")
+	for _, n := range s.Nodes {
+		fmt.Fprintf(&b, "      - {name: %s, address: %s, ports: {rtsp: %d}}\n", n.Name, n.Addr.Addr(), n.Addr.Port())
+	}
+	s.relay(&b)
+	section(&b, "limits", s.Limits)
+	section(&b, "timeouts", s.Timeouts)
+	return b.String()
+}
+
+// relay writes the section about media ports, if anything of it is set.
+func (s Settings) relay(b *strings.Builder) {
+	var client []string
+	if s.ClientPorts != "" {
+		client = append(client, "ports: "+s.ClientPorts)
+	}
+	if s.Latch != "" {
+		client = append(client, "latch: "+s.Latch)
+	}
+	if len(client) == 0 && s.OriginPorts == "" {
+		return
+	}
+	b.WriteString("relay:\n")
+	if len(client) > 0 {
+		fmt.Fprintf(b, "  client_media: {%s}\n", strings.Join(client, ", "))
+	}
+	if s.OriginPorts != "" {
+		fmt.Fprintf(b, "  origin_media: {ports: %s}\n", s.OriginPorts)
+	}
+}
+
+// section writes a map of plain values.
+func section(b *strings.Builder, name string, values map[string]string) {
+	if len(values) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "%s:\n", name)
+	for key, value := range values {
+		fmt.Fprintf(b, "  %s: %s\n", key, value)
+	}
+}
+
+// Gateway is a running mediagate.
+type Gateway struct {
+	*Proc
+	Addr    netip.AddrPort
+	Records string // path of its session records
+}
+
+// Binary is the program under test, built once per test process.
+func Binary(t testing.TB) string {
+	t.Helper()
+	return once(t, "mediagate", func(path string) error {
+		cmd := exec.Command("go", "build", "-o", path, "./cmd/mediagate")
+		cmd.Dir = root(t)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("go build: %w: %s", err, out)
+		}
+		return nil
+	})
+}
+
+// StartGateway writes the configuration, runs "mediagate run" with it, in a
+// namespace if host is not nil, and waits until it listens. At the end of the
+// test it must stop on SIGTERM with exit code 0.
+func StartGateway(t testing.TB, s Settings, host *Host) *Gateway {
+	t.Helper()
+	binary := Binary(t)
+	dir := t.TempDir()
+	if s.Records == "" {
+		s.Records = filepath.Join(dir, "sessions.jsonl")
+	}
+	file := filepath.Join(dir, "mediagate.yaml")
+	if err := os.WriteFile(file, []byte(s.YAML()), 0o600); err != nil {
+		t.Fatalf("lab: write configuration: %v", err)
+	}
+	g := &Gateway{Addr: s.Listen, Records: s.Records}
+	g.Proc = Start(t, Command{Path: binary, Args: []string{"run", "-c", file}, Host: host})
+	waitListen(t, g.Proc, s.Listen)
+	t.Cleanup(func() {
+		// The second signal: tests that look at the drain send the first.
+		g.Signal(syscall.SIGTERM)
+		if code := g.Stop(syscall.SIGTERM); code != 0 {
+			t.Errorf("lab: mediagate ended with code %d", code)
+		}
+		if t.Failed() {
+			t.Logf("lab: what mediagate wrote:\n%s", g.Output())
+		}
+	})
+	return g
+}
+
+// URL is the address of a path at the gateway.
+func (g *Gateway) URL(path string) string { return URL(g.Addr, path) }
+
+// waitListen waits until a process listens at an address. It reads the kernel's
+// table as that process sees it, which works in another namespace too and
+// leaves no trace in the session records, as a trial connection would.
+func waitListen(t testing.TB, p *Proc, at netip.AddrPort) {
+	t.Helper()
+	a := at.Addr().As4()
+	want := fmt.Sprintf("%02X%02X%02X%02X:%04X 00000000:0000 0A", a[3], a[2], a[1], a[0], at.Port())
+	table := fmt.Sprintf("/proc/%d/net/tcp", p.PID())
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		if data, err := os.ReadFile(table); err == nil && strings.Contains(string(data), want) {
+			return
+		}
+		select {
+		case <-p.Done():
+			t.Fatalf("lab: %s ended before it listened at %s\n%s", p.name, at, p.Output())
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("lab: %s does not listen at %s\n%s", p.name, at, p.Output())
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}

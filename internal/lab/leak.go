@@ -1,0 +1,86 @@
+package lab
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// settle is how long what a test ended may take to be gone: the kernel closes
+// sockets of ended processes and goroutines return a little after Close.
+const settle = 5 * time.Second
+
+// Leak makes the test fail if at its end more goroutines run or more
+// descriptors are open than now. Call it first: cleanups run in reverse, so
+// what the test starts later is ended before the check. It is not for parallel
+// tests, whose goroutines it would take for this one's.
+func Leak(t testing.TB) {
+	t.Helper()
+	ignore := goleak.IgnoreCurrent()
+	before := Descriptors(os.Getpid())
+	t.Cleanup(func() {
+		if t.Failed() {
+			return // what is left over then is the failure's, not news
+		}
+		if err := waitGoroutines(ignore); err != nil {
+			t.Errorf("lab: goroutines left: %v", err)
+		}
+		if err := WaitDescriptors(os.Getpid(), before); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// waitGoroutines asks goleak, which looks for half a second by itself, until
+// the time to settle is over.
+func waitGoroutines(ignore goleak.Option) error {
+	deadline := time.Now().Add(settle)
+	for {
+		err := goleak.Find(ignore)
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+// Descriptors is the number of open descriptors of a process, -1 if it is gone
+// or the system has no /proc.
+func Descriptors(pid int) int {
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		return -1
+	}
+	return len(entries)
+}
+
+// WaitDescriptors waits until a process has at most limit descriptors, and
+// says what is open if it does not come to that within five seconds.
+func WaitDescriptors(pid, limit int) error {
+	deadline := time.Now().Add(settle)
+	for {
+		n := Descriptors(pid)
+		if n <= limit {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("lab: process %d: %d descriptors open, want at most %d: %v", pid, n, limit, openFiles(pid))
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// openFiles names the open descriptors of a process.
+func openFiles(pid int) []string {
+	dir := fmt.Sprintf("/proc/%d/fd", pid)
+	entries, _ := os.ReadDir(dir)
+	var names []string
+	for _, e := range entries {
+		if target, err := os.Readlink(dir + "/" + e.Name()); err == nil {
+			names = append(names, e.Name()+"="+target)
+		}
+	}
+	return names
+}

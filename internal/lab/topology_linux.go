@@ -1,0 +1,80 @@
+package lab
+
+import (
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// Topology is three hosts in a row, as in the recipe that this project
+// descends from: the gateway is the client's and the origin's default gateway,
+// and forwards nothing.
+//
+//	client 10.99.1.2 --- 10.99.1.1 gateway 10.99.2.1 --- 10.99.2.2 origin
+type Topology struct {
+	Client, Gateway, Origin *Host
+
+	ClientAddr, OriginAddr      netip.Addr
+	GatewayClient, GatewayInner netip.Addr // the gateway's addresses on the two links
+}
+
+// Names of the interfaces: each host's own, and the gateway's two.
+const (
+	HostLink   = "eth0" // on client and origin
+	ClientLink = "client0"
+	OriginLink = "origin0"
+)
+
+// NewTopology builds the three hosts; they end with the test.
+func NewTopology(t testing.TB) *Topology {
+	t.Helper()
+	NeedRoot(t)
+	Need(t, "ip", "ss")
+	var number atomic.Int32
+	top := &Topology{
+		Client:        newHost(t, &number, "client"),
+		Gateway:       newHost(t, &number, "gateway"),
+		Origin:        newHost(t, &number, "origin"),
+		ClientAddr:    netip.MustParseAddr("10.99.1.2"),
+		GatewayClient: netip.MustParseAddr("10.99.1.1"),
+		GatewayInner:  netip.MustParseAddr("10.99.2.1"),
+		OriginAddr:    netip.MustParseAddr("10.99.2.2"),
+	}
+	join(top.Client, top.ClientAddr, top.Gateway, ClientLink, top.GatewayClient)
+	join(top.Origin, top.OriginAddr, top.Gateway, OriginLink, top.GatewayInner)
+	// A new namespace inherits nothing here, but the promise is ours to check.
+	if got := top.Gateway.Sysctl("net.ipv4.ip_forward"); got != "0" {
+		t.Fatalf("lab: ip_forward is %s in a new namespace", got)
+	}
+	return top
+}
+
+// join lays a cable from host, whose end is eth0, to the gateway.
+func join(host *Host, hostAddr netip.Addr, gateway *Host, link string, gatewayAddr netip.Addr) {
+	host.ip("link", "add", HostLink, "type", "veth", "peer", "name", link, "netns", gateway.Namespace)
+	host.ip("addr", "add", netip.PrefixFrom(hostAddr, 24).String(), "dev", HostLink)
+	gateway.ip("addr", "add", netip.PrefixFrom(gatewayAddr, 24).String(), "dev", link)
+	host.ip("link", "set", HostLink, "up")
+	gateway.ip("link", "set", link, "up")
+	host.ip("route", "add", "default", "via", gatewayAddr.String())
+}
+
+// sendScript sends datagrams from a host with Python, which is there because
+// GStreamer's server needs it.
+const sendScript = `import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(5):
+    s.sendto(b"past the gateway", (sys.argv[1], int(sys.argv[2])))
+`
+
+// SendUDP sends five datagrams from the host to addr.
+func (h *Host) SendUDP(addr netip.AddrPort) {
+	h.t.Helper()
+	h.Run("/usr/bin/python3", "-c", sendScript, addr.Addr().String(), portText(addr))
+}
+
+// portText is the port of addr as text.
+func portText(addr netip.AddrPort) string {
+	return addr.String()[strings.LastIndexByte(addr.String(), ':')+1:]
+}
