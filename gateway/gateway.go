@@ -1,0 +1,252 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"mediagate/balancer"
+	"mediagate/internal/config"
+	"mediagate/internal/sessionlog"
+	"mediagate/udprelay"
+)
+
+// server is what a virtual server runs: one protocol's proxy. *http.Server is one too.
+type server interface {
+	Serve(net.Listener) error
+	Shutdown(context.Context) error
+	Close() error
+}
+
+// Options are what a configuration file does not say.
+type Options struct {
+	Logger  *zap.Logger // nil: none
+	Version string      // for the log
+}
+
+// Gateway is one running configuration. Its methods are safe for concurrent use.
+type Gateway struct {
+	cfg     *config.Config
+	opt     Options
+	log     *zap.Logger
+	relay   *udprelay.Relay
+	pools   map[string]*balancer.Pool
+	servers []*virtualServer
+	ready   chan struct{}
+	stopped chan struct{} // closed when Run has returned
+
+	mu      sync.Mutex // guards what follows
+	running bool
+	records *sessionlog.Writer // set while Run runs
+}
+
+// ErrRunning is what a second Run returns.
+var ErrRunning = errors.New("gateway: run: it runs already, or has run")
+
+// New checks cfg, which must have been validated, and builds the rooms. It binds nothing.
+func New(cfg *config.Config, opt Options) (*Gateway, error) {
+	if opt.Logger == nil {
+		opt.Logger = zap.NewNop()
+	}
+	g := &Gateway{
+		cfg: cfg, opt: opt, log: opt.Logger,
+		pools:   make(map[string]*balancer.Pool),
+		ready:   make(chan struct{}),
+		stopped: make(chan struct{}),
+	}
+	relay, err := newRelay(cfg, opt.Logger)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: build relay: %w", err)
+	}
+	g.relay = relay
+	for i := range cfg.Pools {
+		pool, err := newPool(&cfg.Pools[i], cfg, opt.Logger)
+		if err != nil {
+			return nil, fmt.Errorf("gateway: build pool %q: %w", cfg.Pools[i].Name, err)
+		}
+		g.pools[cfg.Pools[i].Name] = pool
+	}
+	for i := range cfg.VirtualServers {
+		vs, err := g.newVirtualServer(&cfg.VirtualServers[i])
+		if err != nil {
+			return nil, fmt.Errorf("gateway: build virtual server %q: %w", cfg.VirtualServers[i].Name, err)
+		}
+		g.servers = append(g.servers, vs)
+	}
+	return g, nil
+}
+
+func newRelay(cfg *config.Config, log *zap.Logger) (*udprelay.Relay, error) {
+	latch := udprelay.LatchSameAddress
+	if cfg.Relay.ClientMedia.Latch == config.LatchOff {
+		latch = udprelay.LatchOff
+	}
+	return udprelay.New(udprelay.Config{
+		ClientPorts: udprelay.PortRange(cfg.Relay.ClientMedia.Ports),
+		OriginPorts: udprelay.PortRange(cfg.Relay.OriginMedia.Ports),
+		Latch:       latch,
+		Linger:      time.Duration(cfg.Relay.Linger),
+		Logger:      log.Named("udprelay"),
+	})
+}
+
+// Run binds everything, serves until Shutdown, Close or the end of ctx (which is as Close), and returns nil then. An error
+// says what could not be bound or opened, and what to do about it; nothing is left behind.
+func (g *Gateway) Run(ctx context.Context) error {
+	g.mu.Lock()
+	if g.running {
+		g.mu.Unlock()
+		return ErrRunning
+	}
+	g.running = true
+	g.mu.Unlock()
+	defer close(g.stopped)
+
+	records, err := sessionlog.Open(g.cfg.Sessions.Log, g.log.Named("sessionlog"))
+	if err != nil {
+		return fmt.Errorf("gateway: open session log: %w", err)
+	}
+	g.setRecords(records)
+	defer g.closeRecords()
+	defer g.relay.Close()
+	if err := g.listen(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	for _, pool := range g.pools {
+		wg.Go(func() { _ = pool.Run(ctx) }) // it only ends with ctx
+	}
+	stop := context.AfterFunc(ctx, func() { _ = g.closeServers() }) // every error is a proxy that was closed already
+	defer stop()
+	close(g.ready)
+	g.log.Info("ready", zap.String("version", g.opt.Version), zap.Any("listening", g.listening()))
+	g.serve()
+	cancel()
+	wg.Wait()
+	g.log.Info("stopped")
+	return nil
+}
+
+// serve runs every listener and returns when all have ended.
+func (g *Gateway) serve() {
+	var wg sync.WaitGroup
+	for _, vs := range g.servers {
+		for _, l := range vs.listeners {
+			wg.Go(func() {
+				err := vs.server.Serve(l)
+				g.log.Debug("listener ended", zap.String("virtual_server", vs.name), zap.Error(err))
+			})
+		}
+	}
+	wg.Wait()
+	// Sessions outlive their listeners while the gateway drains.
+	for _, vs := range g.servers {
+		<-vs.drained
+	}
+}
+
+// Ready is closed when all listeners are bound.
+func (g *Gateway) Ready() <-chan struct{} { return g.ready }
+
+// Shutdown refuses new sessions, lets the present ones run on, and returns when they have ended or ctx is done; what is
+// left then is ended with a TEARDOWN to its origin. Run returns after it.
+func (g *Gateway) Shutdown(ctx context.Context) error {
+	if !g.isRunning() {
+		return nil
+	}
+	g.log.Info("draining", zap.Int("sessions", g.Sessions()))
+	errs := make([]error, len(g.servers))
+	var wg sync.WaitGroup
+	for i, vs := range g.servers {
+		wg.Go(func() {
+			errs[i] = vs.server.Shutdown(ctx)
+			vs.endOnce.Do(func() { close(vs.drained) })
+		})
+	}
+	wg.Wait()
+	<-g.stopped
+	return errors.Join(errs...)
+}
+
+// Close ends every session now and returns when Run has returned. It may be called more than once.
+func (g *Gateway) Close() error {
+	if !g.isRunning() {
+		return nil
+	}
+	err := g.closeServers()
+	<-g.stopped
+	return err
+}
+
+func (g *Gateway) closeServers() error {
+	errs := make([]error, len(g.servers))
+	var wg sync.WaitGroup
+	for i, vs := range g.servers {
+		wg.Go(func() {
+			errs[i] = vs.server.Close()
+			vs.endOnce.Do(func() { close(vs.drained) })
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (g *Gateway) isRunning() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.running
+}
+
+func (g *Gateway) setRecords(w *sessionlog.Writer) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.records = w
+}
+
+func (g *Gateway) closeRecords() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.records.Close(); err != nil {
+		g.log.Error("session records lost", zap.Error(err))
+	}
+}
+
+// record is given to the proxies: it queues the record and returns.
+func (g *Gateway) record(r *sessionlog.Record) {
+	g.mu.Lock()
+	w := g.records
+	g.mu.Unlock()
+	if w != nil {
+		w.Write(r)
+	}
+}
+
+// ReopenLogs opens the session log anew, after it was rotated.
+func (g *Gateway) ReopenLogs() error {
+	g.mu.Lock()
+	w := g.records
+	g.mu.Unlock()
+	if w == nil {
+		return nil
+	}
+	if err := w.Reopen(); err != nil {
+		return fmt.Errorf("gateway: reopen session log: %w", err)
+	}
+	return nil
+}
+
+// Addrs are the bound addresses of each virtual server, by its name; complete once Ready is closed.
+func (g *Gateway) Addrs() map[string][]netip.AddrPort {
+	all := make(map[string][]netip.AddrPort, len(g.servers))
+	for _, vs := range g.servers {
+		all[vs.name] = vs.addrs()
+	}
+	return all
+}

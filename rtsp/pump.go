@@ -1,0 +1,216 @@
+package rtsp
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"mediagate/rtsp/rtspwire"
+	"mediagate/udprelay"
+)
+
+// peer is one TCP connection of a session, the client's or the origin's, with the goroutine that reads it (its pump).
+//
+// The pump reads a message, hands it to the session's owner and waits until the owner has dealt with it: nothing
+// overtakes a message, and an owner that is busy stops the reading, so that TCP slows the sender down. Interleaved
+// frames do not pass through the owner at all: the pump writes them to the other side itself.
+type peer struct {
+	side   udprelay.Side
+	conn   net.Conn
+	reader *rtspwire.Reader
+	pace   paceReader
+	out    writer
+	// owner is the session that hears of this peer's messages. It changes once at the most, when a player comes back on a
+	// new connection and the session that it left takes the connection over.
+	owner atomic.Pointer[session]
+	done  chan struct{} // closed when the pump has returned
+}
+
+// event is what a pump tells the owner: an item read, or the error that ended (or, not fatal, disturbed) the reading.
+type event struct {
+	peer *peer
+	item rtspwire.Item
+	err  error
+	done chan struct{} // the owner closes it: the pump may read on
+}
+
+func newPeer(side udprelay.Side, conn net.Conn, cfg *Config) *peer {
+	p := &peer{side: side, conn: conn, done: make(chan struct{})}
+	p.pace = paceReader{conn: conn, limit: cfg.Timeouts.Message}
+	p.out = writer{conn: conn, timeout: cfg.Timeouts.Write}
+	p.reader = rtspwire.NewReader(&p.pace, cfg.Limits)
+	p.pace.inMessage = p.reader.InMessage
+	return p
+}
+
+// start runs the pump; wait on p.done for its end, which closing p.conn brings about.
+func (p *peer) start(s *session) {
+	p.owner.Store(s)
+	s.proxy.wg.Go(p.run)
+}
+
+func (p *peer) run() {
+	defer close(p.done)
+	defer func() {
+		if v := recover(); v != nil {
+			p.deliver(event{peer: p, err: &panicError{value: v, stack: debug.Stack()}})
+		}
+	}()
+	for {
+		item, err := p.reader.Read()
+		if frame, ok := item.(*rtspwire.Frame); ok && err == nil {
+			if err := p.owner.Load().relayFrame(p.side, frame); err != nil {
+				p.deliver(event{peer: p, err: err})
+				return
+			}
+			continue
+		}
+		if !p.deliver(event{peer: p, item: item, err: err}) || (err != nil && isFatal(err)) {
+			return
+		}
+	}
+}
+
+// deliver hands ev to the owner and waits until it is dealt with. It reports false when there is no owner any more. When
+// a session hands the connection over it ends, and the next owner is asked.
+func (p *peer) deliver(ev event) bool {
+	ev.done = make(chan struct{})
+	for {
+		owner := p.owner.Load()
+		select {
+		case owner.events <- ev:
+			select {
+			case <-ev.done:
+				return true
+			case <-owner.gone:
+				return p.owner.Load() != owner
+			}
+		case <-owner.gone:
+			if p.owner.Load() == owner {
+				return false
+			}
+		}
+	}
+}
+
+// isFatal says that nothing more can be read after err.
+func isFatal(err error) bool {
+	var syntax *rtspwire.SyntaxError
+	if errors.As(err, &syntax) {
+		return syntax.Fatal
+	}
+	var large *rtspwire.TooLargeError
+	if errors.As(err, &large) {
+		return large.Fatal
+	}
+	return true
+}
+
+// panicError is a panic of a session's goroutine: it ends that session, not the process.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("rtsp: run session: panic: %v", e.value) }
+
+// paceReader bounds how long one message may take to arrive (Timeouts.Message), and lets a quiet connection be quiet:
+// between messages only the owner's timers count.
+type paceReader struct {
+	conn      net.Conn
+	limit     time.Duration
+	inMessage func() bool // set once before use: the wire reader has begun a message
+	armed     bool        // the pump's
+	stopped   atomic.Bool
+	n         atomic.Uint64
+}
+
+// Read implements io.Reader for the wire reader.
+func (r *paceReader) Read(b []byte) (int, error) {
+	for {
+		if partial := r.inMessage(); partial != r.armed {
+			deadline := time.Time{}
+			if partial {
+				deadline = time.Now().Add(r.limit)
+			}
+			_ = r.conn.SetReadDeadline(deadline) // a closed connection is seen by the Read below
+			r.armed = partial
+		}
+		if r.stopped.Load() {
+			return 0, errStopped
+		}
+		n, err := r.conn.Read(b)
+		r.n.Add(uint64(n))
+		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && r.armed && !r.inMessage() {
+			continue // the deadline was left from the message before
+		}
+		return n, err
+	}
+}
+
+// errStopped is what the pump reads after stop.
+var errStopped = errors.New("rtsp: read: stopped")
+
+// stop ends the pump without closing the connection. The flag comes before the deadline: a pump that has not seen the
+// flag meets the deadline.
+func (p *peer) stop() {
+	p.pace.stopped.Store(true)
+	_ = p.conn.SetReadDeadline(time.Now()) // a closed connection has ended the pump anyway
+	<-p.done
+}
+
+// writer writes whole messages and frames, one system call each: players want a message in one piece (players.md), and
+// a frame must not be cut by a message. Its lock is held for one write, which is bounded by timeout.
+type writer struct {
+	conn    net.Conn
+	timeout time.Duration
+	n       atomic.Uint64
+
+	mu  sync.Mutex // guards buf and the order on the wire
+	buf []byte
+	err error // the first error; everything after it fails alike
+}
+
+// errStalled is a side that took nothing for Timeouts.Write.
+var errStalled = errors.New("rtsp: write: the other side does not read")
+
+// keepBuffer is the largest write buffer that is kept between writes.
+const keepBuffer = 128 << 10
+
+// message writes what appendTo appends.
+func (w *writer) message(appendTo func([]byte) []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.buf = appendTo(w.buf[:0])
+	return w.flushLocked()
+}
+
+// frame writes one interleaved frame (RFC 2326, section 10.12).
+func (w *writer) frame(channel uint8, payload []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.buf = rtspwire.AppendFrame(w.buf[:0], channel, payload)
+	return w.flushLocked()
+}
+
+func (w *writer) flushLocked() error {
+	if w.err != nil {
+		return w.err
+	}
+	_ = w.conn.SetWriteDeadline(time.Now().Add(w.timeout)) // a closed connection is seen by the Write below
+	n, err := w.conn.Write(w.buf)
+	w.n.Add(uint64(n))
+	if cap(w.buf) > keepBuffer {
+		w.buf = nil
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = errStalled
+	}
+	w.err = err
+	return err
+}

@@ -1,0 +1,134 @@
+package rtsp
+
+import (
+	"time"
+
+	"mediagate/internal/sessionlog"
+	"mediagate/udprelay"
+)
+
+func newRecord(s *session) *sessionlog.Record {
+	return &sessionlog.Record{
+		ID:            s.id,
+		VirtualServer: s.proxy.cfg.VirtualServer,
+		Protocol:      "rtsp",
+		Client:        s.clientAddr,
+		Local:         s.local,
+		Start:         sessionlog.Stamp{Time: s.life.started},
+		Drops:         make(map[string]uint64),
+	}
+}
+
+// noteTransport takes what was negotiated into the record; the last SETUP counts, since a player falls back from UDP to TCP.
+func (s *session) noteTransport(m *media) {
+	s.rec.Transport = sessionlog.TransportInterleaved
+	if m.use != nil {
+		s.rec.Transport = sessionlog.TransportUDP
+	}
+	s.rec.Mode = sessionlog.ModePlay
+	if m.publish {
+		s.rec.Mode = sessionlog.ModeRecord
+	}
+}
+
+// writeRecord completes the record and hands it over. All pumps have ended, so that nothing counts any more.
+func (s *session) writeRecord() {
+	r := s.rec
+	r.Duration = sessionlog.Seconds(time.Since(s.life.started))
+	r.NodesTried = s.tried
+	first := time.Time{}
+	seen := make(map[*udprelay.Flow]bool)
+	for _, m := range s.retired {
+		if m.use == nil {
+			addInterleaved(r, m)
+			continue
+		}
+		if flow := m.use.flow; !seen[flow] {
+			seen[flow] = true
+			first = earliest(first, addFlow(r, flow.Stats()))
+		}
+	}
+	if n := s.firstFrame.Load(); n != 0 {
+		first = earliest(first, time.Unix(0, n))
+	}
+	r.FirstMedia = sessionlog.SecondsAfter(s.life.started, first)
+	if n := s.stray.Load(); n != 0 {
+		r.Drops["unknown-channel"] += n
+	}
+	for _, p := range s.peers {
+		if p.owner.Load() != s {
+			continue // it went over to another session, which counts it
+		}
+		control := &r.ControlClient
+		if p.side == sideOrigin {
+			control = &r.ControlOrigin
+		}
+		control.In += p.pace.n.Load()
+		control.Out += p.out.n.Load()
+		r.SkippedBytes += p.reader.Skipped()
+	}
+	r.End = sessionlog.EndState{Who: s.end.who, Phase: s.phase}
+	r.Why = s.why()
+	s.logEnd(r.End)
+	s.proxy.cfg.Record(r)
+}
+
+// why is the end's sentence, with the last refusal where that is what made the player go.
+func (s *session) why() string {
+	if s.refused != "" && s.end.who == sessionlog.WhoClient && len(s.retired) == 0 {
+		return s.end.why + " after a refusal: " + s.refused
+	}
+	return s.end.why
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
+
+func addFlow(r *sessionlog.Record, st udprelay.Stats) (first time.Time) {
+	add := func(t *sessionlog.Traffic, u udprelay.Traffic) {
+		t.Packets += u.Packets
+		t.Bytes += u.Bytes
+	}
+	add(&r.FromOrigin, st.FromOrigin)
+	add(&r.ToClient, st.ToClient)
+	add(&r.FromClient, st.FromClient)
+	add(&r.ToOrigin, st.ToOrigin)
+	addMedia(r, st.Media)
+	r.RTCPLost += st.RTCPLost
+	r.ResendRequests += st.ResendRequests
+	for reason, n := range st.Drops {
+		r.Drops[reason.String()] += n
+	}
+	return st.FirstMedia
+}
+
+func addMedia(r *sessionlog.Record, m udprelay.MediaStats) {
+	r.Lost += m.Lost
+	r.Late += m.Late
+	r.Duplicate += m.Duplicate
+	r.Jitter = max(r.Jitter, sessionlog.Millis(m.Jitter))
+}
+
+func addInterleaved(r *sessionlog.Record, m *media) {
+	for i := range 2 {
+		if down := m.down[i]; down != nil {
+			n, b := down.packets.Load(), down.bytes.Load()
+			r.FromOrigin.Packets += n
+			r.FromOrigin.Bytes += b
+			r.ToClient.Packets += n
+			r.ToClient.Bytes += b
+		}
+		if up := m.up[i]; up != nil {
+			n, b := up.packets.Load(), up.bytes.Load()
+			r.FromClient.Packets += n
+			r.FromClient.Bytes += b
+			r.ToOrigin.Packets += n
+			r.ToOrigin.Bytes += b
+		}
+	}
+	addMedia(r, m.meter.Stats())
+}

@@ -1,0 +1,213 @@
+package rtsp
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"mediagate/balancer"
+	"mediagate/internal/sessionlog"
+	"mediagate/rtsp/rtspwire"
+)
+
+// session is one client's conversation with its origin. All fields below "owner" belong to the goroutine of run; pumps
+// and other sessions reach it through the channels only.
+type session struct {
+	proxy  *Proxy
+	id     string // of this conversation, in logs and in the record
+	log    *zap.Logger
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	events chan event      // unbuffered: a pump waits until the owner has dealt with its message
+	attach chan attachment // unbuffered: another session hands a connection over
+	gone   chan struct{}   // closed when the owner takes no more events
+
+	// Shared with the pumps.
+	routes     [2]atomic.Pointer[routes] // by the side that the frame comes from
+	stray      atomic.Uint64             // frames on channels that nobody set up
+	firstFrame atomic.Int64              // unix nanoseconds of the first interleaved media frame, 0: none
+	lastFrame  atomic.Int64
+
+	// owner
+	client     *peer // nil: the player's connection is closed, the session lives on (detached)
+	origin     *peer // nil: not connected
+	clientAddr netip.AddrPort
+	local      netip.AddrPort // the address that the player connected to
+	lease      *balancer.Lease
+	prefer     string   // node to go to if it can be had: the one before, or the one a redirect names
+	tried      []string // nodes that failed before their first answer
+	answered   bool     // the present origin connection has answered at least once
+	urls       urlMap
+	bound      map[string]*rtspSession // by our session ID
+	queue      []*rtspwire.Request     // requests that wait for the one in hand
+	held       chan struct{}           // the client's pump, which waits because the queue is full
+	current    *exchange               // the request that the origin is answering
+	pushes     pushes                  // the origin's requests that the player is answering
+	originCSeq uint32
+	strikes    int
+	life       lifeClock
+	phase      byte   // second letter of the end state
+	refused    string // the last refusal, for the record
+	tornDown   bool   // the player has sent a TEARDOWN of its own
+	published  bool   // the client has announced a presentation of its own
+	retired    []*media
+	peers      []*peer // every connection it ever had, to wait for their pumps
+	rec        *sessionlog.Record
+	end        *end
+}
+
+func (p *Proxy) newSession(conn net.Conn) *session {
+	s := &session{
+		proxy:      p,
+		id:         p.nextID(),
+		events:     make(chan event),
+		attach:     make(chan attachment),
+		gone:       make(chan struct{}),
+		bound:      make(map[string]*rtspSession),
+		clientAddr: addrPortOf(conn.RemoteAddr()),
+		local:      addrPortOf(conn.LocalAddr()),
+		phase:      'A',
+	}
+	s.ctx, s.cancel = context.WithCancelCause(p.ctx)
+	s.log = p.cfg.Logger.With(zap.String("session", s.id), zap.Stringer("client", s.clientAddr))
+	s.urls.client = authorityOf(s.local)
+	s.life.start(time.Now())
+	s.rec = newRecord(s)
+	s.client = newPeer(sideClient, conn, &p.cfg)
+	s.peers = append(s.peers, s.client)
+	return s
+}
+
+// run is the owner. It returns when the session has ended and everything it held is given back.
+func (s *session) run() {
+	defer s.finish()
+	defer func() {
+		if v := recover(); v != nil {
+			s.endWith(endInternal(&panicError{value: v, stack: debug.Stack()}))
+		}
+	}()
+	s.client.start(s)
+	timer := time.NewTimer(time.Until(s.nextDeadline()))
+	defer timer.Stop()
+	for s.end == nil {
+		timer.Reset(max(0, time.Until(s.nextDeadline())))
+		select {
+		case ev := <-s.events:
+			s.handle(ev)
+		case a := <-s.attach:
+			s.takeOver(a)
+		case <-timer.C:
+			s.onTimer(time.Now())
+		case <-s.ctx.Done():
+			s.endWith(endCancelled(context.Cause(s.ctx)))
+		}
+	}
+}
+
+// endWith ends the session; the first cause counts.
+func (s *session) endWith(e *end) {
+	if s.end == nil {
+		s.end = e
+	}
+}
+
+// handle deals with one event of a pump and lets the pump read on. Only a client whose queue of requests is full is kept
+// waiting: its TCP connection fills, which is the answer to a client that asks without listening.
+func (s *session) handle(ev event) {
+	switch {
+	case ev.err != nil:
+		s.onReadError(ev)
+	case ev.peer == s.client:
+		s.life.clientSpoke(time.Now())
+		switch m := ev.item.(type) {
+		case *rtspwire.Request:
+			s.onClientRequest(m)
+		case *rtspwire.Response:
+			s.onClientResponse(m)
+		}
+		if len(s.queue) >= s.proxy.cfg.Pipeline && s.held == nil {
+			s.held = ev.done
+			return
+		}
+	case ev.peer == s.origin:
+		switch m := ev.item.(type) {
+		case *rtspwire.Request:
+			s.onOriginRequest(m)
+		case *rtspwire.Response:
+			s.onOriginResponse(m)
+		}
+	} // an event of a connection that was replaced is only let go
+	close(ev.done)
+}
+
+// onReadError deals with what ended or disturbed the reading of one side.
+func (s *session) onReadError(ev event) {
+	var wrote *writeError
+	if errors.As(ev.err, &wrote) {
+		s.endWith(s.endWriteFailed(wrote.side, wrote.err))
+		return
+	}
+	var broken *panicError
+	if errors.As(ev.err, &broken) {
+		s.endWith(endInternal(broken))
+		return
+	}
+	switch ev.peer {
+	case s.client:
+		s.onClientError(ev.err)
+	case s.origin:
+		s.onOriginGone(ev.err)
+	}
+}
+
+// onClientError answers a malformed message, or deals with the end of the client's connection.
+func (s *session) onClientError(err error) {
+	if status := statusOf(err); status != 500 {
+		s.strikes++
+		s.reply(status, badCSeq(err))
+		s.log.Info("malformed message from client", zap.Error(err), zap.Int("status", status))
+		if isFatal(err) || s.strikes >= s.proxy.cfg.SyntaxErrors {
+			s.endWith(s.endMalformed(err))
+		}
+		return
+	}
+	if s.canDetach() {
+		s.detach(err)
+		return
+	}
+	s.endWith(s.endClientGone(err))
+}
+
+// badCSeq is the CSeq of a message that could not be read whole, as far as it was read.
+func badCSeq(err error) string {
+	var syntax *rtspwire.SyntaxError
+	if errors.As(err, &syntax) {
+		return syntax.CSeq
+	}
+	var large *rtspwire.TooLargeError
+	if errors.As(err, &large) {
+		return large.CSeq
+	}
+	return ""
+}
+
+// reply sends the client an answer of the gateway's own.
+func (s *session) reply(status int, cseq string) {
+	s.toClient(answer(status, cseq).Append)
+}
+
+// toClient writes one message to the client; a client that is gone is noticed by its pump.
+func (s *session) toClient(appendTo func([]byte) []byte) {
+	if s.client == nil {
+		return
+	}
+	if err := s.client.out.message(appendTo); errors.Is(err, errStalled) {
+		s.endWith(s.endWriteFailed(sideClient, err))
+	}
+}

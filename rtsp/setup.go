@@ -1,0 +1,319 @@
+package rtsp
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"mediagate/rtsp/rtspwire"
+	"mediagate/udprelay"
+)
+
+const (
+	sideClient = udprelay.Client
+	sideOrigin = udprelay.Origin
+)
+
+// media is one stream that was set up.
+type media struct {
+	url     string // as the player wrote it in SETUP
+	publish bool   // it runs from the player to the origin
+
+	use *flowUse // over UDP; nil: interleaved
+
+	clientChannels, originChannels [2]uint8 // interleaved: RTP and RTCP channel on each side
+	down, up                       [2]*route
+	meter                          *udprelay.Meter
+}
+
+// flowUse is a flow and the streams that share it: all that a player receives on one port ([MS-RTSP] 2.2.7.10.1: every
+// ordinary stream of a session specifies the same client_port, the retransmission stream another).
+type flowUse struct {
+	flow       *udprelay.Flow
+	refs       int
+	clientPort rtspwire.PortRange
+	clientText string        // client_port as the player wrote it
+	peer       udprelay.Peer // the origin's side, as last negotiated
+}
+
+// setupPlan is a SETUP on its way: what the player offered that we can relay, and what is reserved for the offer in hand.
+type setupPlan struct {
+	offers  rtspwire.Transport // acceptable alternatives, in the player's order; offers[0] is in hand
+	session *rtspSession
+	media   *media
+}
+
+// planSetup picks the alternatives that the policy allows: unicast, to the player itself, by UDP with ports or by TCP.
+// RFC 2326, section 12.39: the alternatives are in order of preference. Unknown profiles are no reason to fail (trap 14).
+func (s *session) planSetup(ex *exchange) (*setupPlan, error) {
+	list, err := rtspwire.ParseTransport(ex.in.Header.Values("Transport")...)
+	if err != nil {
+		return nil, err
+	}
+	plan := &setupPlan{session: ex.session}
+	refusal := errNoTransport
+	for _, spec := range list {
+		if err := s.allowed(spec); err != nil {
+			refusal = err
+			continue
+		}
+		plan.offers = append(plan.offers, spec)
+	}
+	if len(plan.offers) == 0 {
+		return nil, refusal
+	}
+	return plan, nil
+}
+
+// allowed says why one alternative cannot be relayed, nil if it can.
+func (s *session) allowed(spec *rtspwire.TransportSpec) error {
+	if spec.Multicast() {
+		return errMulticast
+	}
+	if host, ok := spec.Param("destination"); ok && host != "" && !s.isClient(host) {
+		return errThirdParty // RFC 2326, section 12.39 warns of it: a stream aimed at somebody else (trap 16)
+	}
+	switch spec.Lower() {
+	case rtspwire.LowerTCP:
+		return nil
+	case rtspwire.LowerUDP:
+		if _, ok := clientPorts(spec); ok && spec.IsRTP() {
+			return nil
+		}
+	}
+	return errNoTransport
+}
+
+// isClient says that a destination, which may have a port (trap 11), is the player itself.
+func (s *session) isClient(destination string) bool {
+	host := destination
+	if h, _, ok := rtspwire.SplitHostPort(destination); ok {
+		host = h
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && addr.Unmap() == s.clientAddr.Addr()
+}
+
+// clientPorts are the ports where the player wants its media: client_port, or the port hidden in destination (trap 11).
+func clientPorts(spec *rtspwire.TransportSpec) (rtspwire.PortRange, bool) {
+	if p, ok := spec.Ports("client_port"); ok {
+		return p, p.Lo != 0
+	}
+	if d, ok := spec.Param("destination"); ok {
+		if _, port, ok := rtspwire.SplitHostPort(d); ok && port != 0 {
+			return rtspwire.PortRange{Lo: port, Hi: port}, true
+		}
+	}
+	return rtspwire.PortRange{}, false
+}
+
+// reserve binds what the offer in hand needs, before anything is promised to either side. It may be called again for
+// another node: what is reserved for the one before is given back first, since it may face another local address.
+func (s *session) reserve(plan *setupPlan) error {
+	s.release(plan)
+	spec := plan.offers[0]
+	m := &media{publish: s.published || publishes(spec.Mode())}
+	if spec.Lower() == rtspwire.LowerTCP {
+		if err := s.reserveChannels(m, spec); err != nil {
+			return err
+		}
+		plan.media = m
+		return nil
+	}
+	ports, _ := clientPorts(spec)
+	if use := sharedFlow(plan.session, ports); use != nil {
+		m.use = use
+		use.refs++
+		plan.media = m
+		return nil
+	}
+	flow, err := s.proxy.cfg.Relay.Reserve(udprelay.Spec{
+		ClientLocal: s.local.Addr(),
+		OriginLocal: addrPortOf(s.origin.conn.LocalAddr()).Addr(),
+		Publish:     m.publish,
+	})
+	if err != nil {
+		return err
+	}
+	text, _ := spec.Param("client_port")
+	m.use = &flowUse{flow: flow, refs: 1, clientPort: ports, clientText: text}
+	plan.media = m
+	return nil
+}
+
+// sharedFlow finds the flow of the session's streams that already go to that port of the player.
+func sharedFlow(rs *rtspSession, ports rtspwire.PortRange) *flowUse {
+	if rs == nil {
+		return nil
+	}
+	return rs.flows[ports.Lo]
+}
+
+// publishes reads the mode parameter (RFC 2326, section 12.39); "receive" is what servers before it called RECORD.
+func publishes(mode string) bool {
+	for m := range strings.SplitSeq(mode, ",") {
+		m = strings.Trim(m, "\" \t")
+		if strings.EqualFold(m, "RECORD") || strings.EqualFold(m, "receive") {
+			return true
+		}
+	}
+	return false
+}
+
+// reserveChannels picks the channels of both sides: those the player asked for where they are free.
+func (s *session) reserveChannels(m *media, spec *rtspwire.TransportSpec) error {
+	m.meter = new(udprelay.Meter)
+	lo, hi, ok := spec.Channels()
+	m.clientChannels = [2]uint8{lo, hi}
+	if !ok || !s.channelsFree(sideClient, lo, hi) {
+		if lo, hi, ok = s.freeChannels(sideClient); !ok {
+			return errNoTransport
+		}
+		m.clientChannels = [2]uint8{lo, hi}
+	}
+	m.originChannels = m.clientChannels
+	if !s.channelsFree(sideOrigin, m.originChannels[0], m.originChannels[1]) {
+		if lo, hi, ok = s.freeChannels(sideOrigin); !ok {
+			return errNoTransport
+		}
+		m.originChannels = [2]uint8{lo, hi}
+	}
+	return nil
+}
+
+// release gives back what the offer in hand had reserved.
+func (s *session) release(plan *setupPlan) {
+	m := plan.media
+	plan.media = nil
+	if m == nil || m.use == nil {
+		return // channels are taken only when the SETUP has succeeded
+	}
+	if m.use.refs--; m.use.refs == 0 {
+		m.use.flow.Close()
+	}
+}
+
+// tryOtherTransport goes on to the player's next alternative when the origin does not have the one in hand: the player
+// offered both, and would have to ask again.
+func (s *session) tryOtherTransport(ex *exchange, resp *rtspwire.Response) bool {
+	if resp.Status != 461 || ex.setup == nil || len(ex.setup.offers) < 2 {
+		return false
+	}
+	s.release(ex.setup)
+	ex.setup.offers = ex.setup.offers[1:]
+	if err := s.forward(ex); err != nil {
+		s.refuse(ex, err)
+		s.nextRequest()
+	}
+	return true
+}
+
+// retire ends a media: its figures are kept for the record.
+func (s *session) retire(rs *rtspSession, m *media) {
+	if m.use == nil {
+		s.uninterleave(m)
+		s.retired = append(s.retired, m)
+		return
+	}
+	if m.use.refs--; m.use.refs > 0 {
+		return
+	}
+	if rs.flows[m.use.clientPort.Lo] == m.use {
+		delete(rs.flows, m.use.clientPort.Lo)
+	}
+	m.use.flow.Close()
+	s.retired = append(s.retired, m)
+}
+
+// adopt makes the planned media part of the RTSP session. A stream that is set up again (trap 17) replaces the one before.
+func (s *session) adopt(rs *rtspSession, m *media) {
+	for i, old := range rs.media {
+		if old.url == m.url {
+			s.retire(rs, old)
+			rs.media = slices.Delete(rs.media, i, i+1)
+			break
+		}
+	}
+	rs.media = append(rs.media, m)
+	if m.use != nil {
+		rs.flows[m.use.clientPort.Lo] = m.use
+		return
+	}
+	s.interleave(m)
+}
+
+// finishSetup puts the negotiated transport into effect and writes it into the answer to the player.
+func (s *session) finishSetup(ex *exchange, rs *rtspSession, resp, out *rtspwire.Response) error {
+	plan := ex.setup
+	if resp.Status < 200 || resp.Status > 299 {
+		s.release(plan)
+		return nil
+	}
+	if rs == nil {
+		return errOriginBroke // RFC 2326, section 10.4: a SETUP that succeeds has a session
+	}
+	granted, err := rtspwire.ParseTransport(resp.Header.Values("Transport")...)
+	if err != nil || len(granted) != 1 {
+		s.log.Warn("origin grants no transport that can be read", zap.Error(err))
+		return errOriginBroke
+	}
+	spec, m := granted[0], plan.media
+	m.url = ex.in.URL
+	if (spec.Lower() == rtspwire.LowerTCP) != (m.use == nil) || spec.Multicast() {
+		s.log.Warn("origin grants another transport than was asked for", zap.String("transport", spec.String()))
+		return errOriginBroke
+	}
+	if m.use == nil {
+		s.grantInterleaved(m, spec)
+	} else if err := s.grantUDP(m, spec); err != nil {
+		return err
+	}
+	plan.media = nil // the session's from here on
+	s.adopt(rs, m)
+	out.Header.Set("Transport", spec.String())
+	s.noteTransport(m)
+	return nil
+}
+
+// grantInterleaved takes over the channels that the origin chose and tells the player its own.
+func (s *session) grantInterleaved(m *media, spec *rtspwire.TransportSpec) {
+	if lo, hi, ok := spec.Channels(); ok {
+		m.originChannels = [2]uint8{lo, hi}
+	}
+	spec.SetParam("interleaved", channelText(m.clientChannels))
+	s.hideAddresses(spec)
+}
+
+// grantUDP connects both legs of the flow and tells the player our ports in place of the origin's.
+func (s *session) grantUDP(m *media, spec *rtspwire.TransportSpec) error {
+	use := m.use
+	peer := s.originPeer(spec)
+	use.peer = peer
+	if err := use.flow.Connect(udprelay.Origin, peer); err != nil {
+		return err
+	}
+	if err := use.flow.Connect(udprelay.Client, clientPeer(s.clientAddr.Addr(), use.clientPort)); err != nil {
+		return err
+	}
+	if ssrc, ok := spec.SSRC(); ok {
+		use.flow.AddSSRC(ssrc)
+	}
+	if _, ok := spec.Param("client_port"); ok && use.clientText != "" {
+		spec.SetParam("client_port", use.clientText) // ffmpeg reads its own port from it (players.md)
+	}
+	spec.SetParam("server_port", portText(use.flow.ClientPair(), true))
+	s.hideAddresses(spec)
+	return nil
+}
+
+// hideAddresses puts the gateway's and the player's address where the origin named its own and ours.
+func (s *session) hideAddresses(spec *rtspwire.TransportSpec) {
+	if _, ok := spec.Param("source"); ok {
+		spec.SetParam("source", s.local.Addr().WithZone("").String())
+	}
+	if _, ok := spec.Param("destination"); ok {
+		spec.SetParam("destination", s.clientAddr.Addr().WithZone("").String())
+	}
+}
