@@ -1,6 +1,7 @@
 package sessionlog
 
 import (
+	"errors"
 	"os"
 	"syscall"
 
@@ -51,9 +52,6 @@ func (f *file) Write(line []byte) (int, error) {
 	return n, err
 }
 
-// discard closes a file that nothing was written to, whose close has nothing to tell.
-func (f *file) discard() { _ = f.Close() }
-
 // run is the writer's goroutine: it alone touches out until Close has given up on it.
 func (w *Writer) run() {
 	defer close(w.ended)
@@ -87,9 +85,7 @@ func (w *Writer) finish(t *tally) {
 		default:
 		}
 		w.swap(t)
-		if err := w.out.Close(); err != nil {
-			w.logger.Error("session log was not closed well", zap.Error(plain(err)))
-		}
+		w.shut(w.current())
 		return
 	}
 }
@@ -100,7 +96,7 @@ func (w *Writer) put(line []byte, t *tally) {
 	if t.torn {
 		line = append([]byte{'\n'}, line...)
 	}
-	n, err := w.out.Write(line)
+	n, err := w.current().Write(line)
 	if err != nil {
 		w.dropped.Add(1)
 		t.lost++
@@ -122,10 +118,24 @@ func (w *Writer) swap(t *tally) {
 	if f == nil {
 		return
 	}
-	if err := w.out.Close(); err != nil {
-		w.logger.Error("session log was not closed well", zap.Error(plain(err)))
-	}
+	old := w.current()
+	w.outMu.Lock()
 	w.out = f
+	w.outMu.Unlock()
+	w.shut(old)
 	t.torn = false
 	w.logger.Info("session log was opened anew")
+}
+
+func (w *Writer) current() sink {
+	w.outMu.Lock()
+	defer w.outMu.Unlock()
+	return w.out
+}
+
+// shut closes what will not be written to again. A file that Close has closed already to break a write is fine.
+func (w *Writer) shut(out sink) {
+	if err := out.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+		w.logger.Error("session log was not closed well", zap.Error(plain(err)))
+	}
 }

@@ -31,10 +31,12 @@ type Writer struct {
 	timeout time.Duration
 	dropped atomic.Uint64
 	next    atomic.Pointer[file] // opened by Reopen, not yet taken by the goroutine
-	out     sink                 // the goroutine's own
 
 	mu     sync.RWMutex // write side: Close; read side: Write, so that nothing is queued after the last drain
 	closed bool
+
+	outMu sync.Mutex // over the pointer only, never over a write; a leaf of the lock order
+	out   sink       // changed by the goroutine alone; Close reads it to break a write that does not end
 }
 
 // sink is where lines go: a file, a pipe, or a test's own writer.
@@ -88,7 +90,7 @@ func newWriter(path string, out sink, logger *zap.Logger) *Writer {
 func (w *Writer) Write(r *Record) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	if w.path == "" && w.out == nil {
+	if w.path == "" {
 		return
 	}
 	line, err := r.Append(nil)
@@ -123,7 +125,7 @@ func (w *Writer) Reopen() error {
 		return errors.Join(fmt.Errorf("sessionlog: reopen %q: %w", w.path, os.ErrClosed), f.Close())
 	}
 	if old := w.next.Swap(f); old != nil {
-		old.discard() // a second signal came before the first was acted on
+		_ = old.Close() // a second signal came before the first was acted on; nothing was written to it
 	}
 	select {
 	case w.wake <- struct{}{}:
@@ -132,8 +134,8 @@ func (w *Writer) Reopen() error {
 	return nil
 }
 
-// Close writes what is queued, for at most two seconds, and closes the file. The error tells how many records were left
-// unwritten by then. Calls after the first do nothing.
+// Close writes what is queued, for at most two seconds, and closes the file, which breaks a write that hangs. The error
+// tells how many records were left unwritten by then. Calls after the first do nothing.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	was := w.closed
@@ -150,7 +152,7 @@ func (w *Writer) Close() error {
 		return nil
 	case <-timer.C:
 		left := len(w.queue) + 1 // the one that is being written
-		w.dropped.Add(uint64(left))
+		_ = w.current().Close()  // the error below says more
 		return fmt.Errorf("sessionlog: close %q: %d records not written after %v", w.path, left, w.timeout)
 	}
 }
