@@ -32,7 +32,10 @@ func ForOrigin(addr string) (*Config, error) {
 // parseOrigin reads an address with or without a port; what is the fault, if any.
 func parseOrigin(addr string) (ip netip.Addr, port uint16, what string) {
 	const give = "give an IP address such as 192.0.2.11 or 192.0.2.11:8554, names are not resolved"
-	bare := strings.TrimSuffix(strings.TrimPrefix(addr, "["), "]")
+	bare := addr
+	if strings.HasPrefix(addr, "[") && strings.HasSuffix(addr, "]") {
+		bare = addr[1 : len(addr)-1]
+	}
 	if ip, err := netip.ParseAddr(bare); err == nil {
 		return ip.Unmap(), defaultRTSPPort, ""
 	}

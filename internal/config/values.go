@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -11,7 +12,16 @@ import (
 type Duration time.Duration
 
 // String returns the shortest form that reads back to the same value, such as "5s".
-func (d Duration) String() string { return time.Duration(d).String() }
+func (d Duration) String() string {
+	s := time.Duration(d).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
 
 // Size is a number of bytes as the file writes it: "64KiB", "4MiB" or a plain number.
 type Size int

@@ -1,0 +1,82 @@
+package config
+
+import "time"
+
+// number checks a count against its range.
+func (k *checker) number(path string, got, lo, hi int) {
+	if got < lo || got > hi {
+		k.say(path, "out of range; give a number from %d to %d", lo, hi)
+	}
+}
+
+func (k *checker) size(path string, got, lo, hi Size) {
+	if got < lo || got > hi {
+		k.say(path, "out of range; give a size from %s to %s", lo, hi)
+	}
+}
+
+func (k *checker) span(path string, got Duration, lo, hi time.Duration) {
+	if time.Duration(got) < lo || time.Duration(got) > hi {
+		k.say(path, "out of range; give a time from %s to %s", Duration(lo), Duration(hi))
+	}
+}
+
+func (k *checker) relay(r Relay) {
+	const client, origin = "relay.client_media.ports", "relay.origin_media.ports"
+	okClient, okOrigin := k.portRange(client, r.ClientMedia.Ports), k.portRange(origin, r.OriginMedia.Ports)
+	if okClient && okOrigin && r.ClientMedia.Ports.Overlaps(r.OriginMedia.Ports) {
+		k.say(origin, "overlaps with %s %s; move one of them", client, r.ClientMedia.Ports)
+	}
+	k.oneOf("relay.client_media.latch", r.ClientMedia.Latch, LatchOff, LatchSameAddress)
+	k.span("relay.linger", r.Linger, 0, 5*time.Minute)
+}
+
+// portRange checks one range of media ports.
+// RFC 3550, section 11: RTP takes an even port and RTCP the odd one above it.
+func (k *checker) portRange(path string, r PortRange) bool {
+	switch {
+	case !k.readable(path):
+		return false
+	case r.Lo == 0 || r.Hi == 0:
+		k.say(path, "port 0 cannot carry media; give numbers from 1 to 65535")
+	case r.Lo > r.Hi:
+		k.say(path, "the range is reversed; write it as %s", PortRange{r.Hi, r.Lo})
+	case r.Pairs() > 0:
+		return true
+	case r.Lo == r.Hi:
+		k.say(path, "too few ports; a pair needs an even port and the odd one above it, such as %s", pairAt(r.Lo))
+	default:
+		k.say(path, "no pair in it; a pair begins with an even port, such as %s", pairAt(r.Lo))
+	}
+	return false
+}
+
+// pairAt returns the pair that a port belongs to.
+func pairAt(port uint16) PortRange { return PortRange{port &^ 1, port | 1} }
+
+func (k *checker) limits(l Limits) {
+	const ki, mi = 1 << 10, 1 << 20
+	k.size("limits.line", l.Line, 512, mi)
+	k.size("limits.field", l.Field, 512, mi)
+	k.size("limits.header", l.Header, ki, 16*mi)
+	k.number("limits.fields", l.Fields, 16, 10000)
+	k.size("limits.body", l.Body, 4*ki, 64*mi)
+	k.size("limits.garbage", l.Garbage, 0, 16*mi)
+	k.number("limits.connections", l.Connections, 1, 1000000)
+	k.number("limits.pipeline", l.Pipeline, 1, 1024)
+	k.number("limits.syntax_errors", l.SyntaxErrors, 1, 100)
+	if l.Field > l.Header && k.readable("limits.header") {
+		k.say("limits.field", "one field of %s would not fit into a header of %s; lower field or raise header", l.Field, l.Header)
+	}
+}
+
+func (k *checker) timeouts(t Timeouts) {
+	const shortest = 100 * time.Millisecond
+	k.span("timeouts.first_request", t.FirstRequest, shortest, 10*time.Minute)
+	k.span("timeouts.message", t.Message, shortest, 10*time.Minute)
+	k.span("timeouts.connect", t.Connect, shortest, time.Minute)
+	k.span("timeouts.response", t.Response, shortest, 10*time.Minute)
+	k.span("timeouts.write", t.Write, shortest, 10*time.Minute)
+	k.span("timeouts.idle", t.Idle, time.Second, 24*time.Hour)
+	k.span("timeouts.drain", t.Drain, 0, 24*time.Hour)
+}
