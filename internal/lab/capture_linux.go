@@ -34,15 +34,15 @@ func StartCapture(t testing.TB, host *Host, link, filter string) *Capture {
 	c := &Capture{}
 	started := make(chan struct{})
 	var once sync.Once
-	// -Q would hide the line that says the capture has begun. The fields are
-	// read before any dissector may guess what the payload is.
+	// No -Q: it would hide the line that says the capture has begun.
 	args := strings.Fields("-l -n -i " + link + " -T fields -E separator=; -e ip.src -e udp.srcport -e ip.dst -e udp.dstport -e udp.length -e udp.payload")
 	args = append(args, "-f", filter)
 	c.Proc = Start(t, Command{Path: "tshark", Args: args, Host: host,
 		Env:    []string{"HOME=" + t.TempDir(), "TMPDIR=" + t.TempDir()},
 		Stdout: c.line,
 		Stderr: func(line string) {
-			if strings.Contains(line, "Capture started") || strings.HasPrefix(line, "Capturing on") {
+			// Not "Capturing on", which it writes before it opens the interface.
+			if strings.Contains(line, "Capture started") {
 				once.Do(func() { close(started) })
 			}
 		}})

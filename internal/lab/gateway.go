@@ -149,19 +149,20 @@ func waitListen(t testing.TB, p *Proc, at netip.AddrPort) {
 	a := at.Addr().As4()
 	want := fmt.Sprintf("%02X%02X%02X%02X:%04X 00000000:0000 0A", a[3], a[2], a[1], a[0], at.Port())
 	table := fmt.Sprintf("/proc/%d/net/tcp", p.PID())
-	deadline := time.Now().Add(20 * time.Second)
-	for {
-		if data, err := os.ReadFile(table); err == nil && strings.Contains(string(data), want) {
-			return
-		}
+	listens := func() bool {
+		data, err := os.ReadFile(table)
+		return err == nil && strings.Contains(string(data), want)
+	}
+	ended := func() bool {
 		select {
 		case <-p.Done():
-			t.Fatalf("lab: %s ended before it listened at %s\n%s", p.name, at, p.Output())
+			return true
 		default:
+			return false
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("lab: %s does not listen at %s\n%s", p.name, at, p.Output())
-		}
-		time.Sleep(20 * time.Millisecond)
+	}
+	Eventually(20*time.Second, func() bool { return listens() || ended() })
+	if !listens() {
+		t.Fatalf("lab: %s does not listen at %s\n%s", p.name, at, p.Output())
 	}
 }

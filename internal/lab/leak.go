@@ -59,17 +59,10 @@ func Descriptors(pid int) int {
 // WaitDescriptors waits until a process has at most limit descriptors, and
 // says what is open if it does not come to that within five seconds.
 func WaitDescriptors(pid, limit int) error {
-	deadline := time.Now().Add(settle)
-	for {
-		n := Descriptors(pid)
-		if n <= limit {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("lab: process %d: %d descriptors open, want at most %d: %v", pid, n, limit, openFiles(pid))
-		}
-		time.Sleep(20 * time.Millisecond)
+	if Eventually(settle, func() bool { return Descriptors(pid) <= limit }) {
+		return nil
 	}
+	return fmt.Errorf("lab: process %d: %d descriptors open, want at most %d: %v", pid, Descriptors(pid), limit, openFiles(pid))
 }
 
 // openFiles names the open descriptors of a process.

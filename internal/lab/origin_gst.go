@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -31,7 +32,8 @@ type GstOptions struct {
 // write. Its Digest check takes the uri that the client states.
 type GstOrigin struct {
 	*Proc
-	Addr netip.AddrPort
+	Addr     netip.AddrPort
+	recorded atomic.Int64
 }
 
 // StartGstOrigin runs the server; its stream is at URL().
@@ -47,22 +49,31 @@ func StartGstOrigin(t testing.TB, o GstOptions) *GstOrigin {
 		args = append(args, "--record")
 	}
 	ready := make(chan uint16, 1)
-	proc := Start(t, Command{Path: "/usr/bin/python3", Args: args, Host: o.Host, Stdout: func(line string) {
-		if text, ok := strings.CutPrefix(line, "READY "); ok {
-			port, _ := strconv.ParseUint(text, 10, 16)
-			ready <- uint16(port)
+	origin := &GstOrigin{}
+	origin.Proc = Start(t, Command{Path: "/usr/bin/python3", Args: args, Host: o.Host, Stdout: func(line string) {
+		word, text, _ := strings.Cut(line, " ")
+		n, _ := strconv.ParseUint(text, 10, 16)
+		switch word {
+		case "READY":
+			ready <- uint16(n)
+		case "RECORDED":
+			origin.recorded.Store(int64(n))
 		}
 	}})
 	select {
 	case port := <-ready:
-		return &GstOrigin{Proc: proc, Addr: netip.AddrPortFrom(o.Addr, port)}
-	case <-proc.Done():
-		t.Fatalf("lab: GStreamer RTSP server ended (are gir1.2-gst-rtsp-server-1.0 and its plugins installed?)\n%s", proc.Output())
+		origin.Addr = netip.AddrPortFrom(o.Addr, port)
+	case <-origin.Done():
+		t.Fatalf("lab: GStreamer RTSP server ended (are gir1.2-gst-rtsp-server-1.0 and its plugins installed?)\n%s", origin.Output())
 	case <-time.After(startLimit):
-		t.Fatalf("lab: GStreamer RTSP server is not ready\n%s", proc.Output())
+		t.Fatalf("lab: GStreamer RTSP server is not ready\n%s", origin.Output())
 	}
-	return nil
+	return origin
 }
+
+// Recorded is the number of video frames, in steps of ten, that the latest
+// publisher sent to a server with Record.
+func (o *GstOrigin) Recorded() int { return int(o.recorded.Load()) }
 
 // Path is the path of the stream without its leading slash.
 func (*GstOrigin) Path() string { return "test" }

@@ -76,19 +76,21 @@ func Records(t testing.TB, path string) []Record {
 // with what there is if none comes within the time.
 func WaitRecord(t testing.TB, path string, within time.Duration, match func(Record) bool) Record {
 	t.Helper()
-	deadline := time.Now().Add(within)
-	for {
-		all := Records(t, path)
+	var all []Record
+	var found *Record
+	Eventually(within, func() bool {
+		all = Records(t, path)
 		for _, r := range all {
 			if !r.Interim && match(r) {
-				return r
+				found = &r
 			}
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("lab: no such record after %v; there are %d: %s", within, len(all), show(all))
-		}
-		time.Sleep(20 * time.Millisecond)
+		return found != nil
+	})
+	if found == nil {
+		t.Fatalf("lab: no such record after %v; there are %d: %s", within, len(all), show(all))
 	}
+	return *found
 }
 
 // show prints records as the file has them.

@@ -2,7 +2,7 @@
 
 Plays an H.264 + AAC test picture at --mount; with --record it also accepts a
 stream published at that mount and throws it away. Prints "READY PORT" when it
-listens.
+listens, and "RECORDED n" with the number of video frames taken so far.
 """
 
 import argparse
@@ -26,7 +26,7 @@ PLAY = (
     " ! avenc_aac bitrate=48000 ! rtpmp4gpay name=pay1 pt=97 )"
 )
 RECORD = (
-    "( rtph264depay name=depay0 ! fakesink name=video async=false"
+    "( rtph264depay name=depay0 ! fakesink name=video signal-handoffs=true async=false"
     " rtpmp4gdepay name=depay1 ! fakesink name=audio async=false )"
 )
 
@@ -63,6 +63,18 @@ def protect(server, factory, args):
     factory.set_permissions(permissions)
 
 
+def count(media):
+    """Tells of each tenth video frame that a publisher sent."""
+    frames = [0]
+
+    def taken(_sink, _buffer, _pad):
+        frames[0] += 1
+        if frames[0] % 10 == 0:
+            print("RECORDED %d" % frames[0], flush=True)
+
+    media.get_element().get_by_name("video").connect("handoff", taken)
+
+
 def main():
     args = arguments()
     Gst.init(None)
@@ -74,6 +86,7 @@ def main():
     if args.record:
         factory.set_launch(RECORD)
         factory.set_transport_mode(GstRtspServer.RTSPTransportMode.RECORD)
+        factory.connect("media-configure", lambda _factory, media: count(media))
     else:
         factory.set_launch(PLAY)
     if args.auth != "none":
