@@ -1,2 +1,38 @@
-// Package udprelay relays RTP and RTCP over UDP between a client and an origin.
+// Package udprelay relays RTP and RTCP (RFC 3550) over UDP between a client and an origin.
+//
+// # What it is
+//
+// A Relay hands out flows. A Flow is the relay of one media: two legs, each a local port pair here and a peer there.
+// Datagrams go from one leg to the other unchanged, in order and at once: RTP to RTP, RTCP to RTCP, both ways. The
+// client's leg is one pair shared by all flows (5004 and 5005, as Windows Media Services has it) or a pair of its own
+// from a range; the origin's leg is always a held even/odd pair.
+//
+// Only the negotiated peer is heard. A client behind a NAT may once be latched to another port of its address, and
+// again only when RTCP from there names an SSRC of the flow; an origin that says its ports wrongly is latched the same
+// way. Another address never gets in. What is not passed on is counted by DropReason.
+//
+// # What it owns and who ends it
+//
+// The sockets, with one goroutine each: four in a flow with two pairs of its own, two in a flow behind a shared pair,
+// two in a shared pair, and one while a closed flow lingers. Each reading goroutine owns a buffer of 64 KiB, larger
+// than any datagram. The session that reserved a flow closes it; its ports are read on for Config.Linger, then closed
+// and freed. Relay.Close ends all and waits for all.
+//
+// On the packet path a flow shares no lock with another: where peers are is an immutable value behind an atomic
+// pointer, figures are atomics, the shared pair's table is copied on write. The one exception is not ours: flows that
+// send from a shared pair meet at that socket, in the runtime's and the kernel's own locks.
+//
+// Lock order: relay, flow, shared pair. None is held over a blocking call.
+//
+// # What it must not know
+//
+// Control protocols, configuration files, privileges. Sockets come from Config.Listen, the time from Config.Now. How
+// datagrams are moved is behind Conn and (*Flow).route, which decides without I/O, so that another engine may take
+// the place of the goroutine per socket.
+//
+// # How it is tested
+//
+// The decisions (bearings.judge, host.find, Meter, the RTCP reader) by tables and a fuzz test; forwarding, latching
+// and its abuse with real sockets on loopback; lingering with testing/synctest and a fake Conn; 0 allocations per
+// packet; no goroutine left behind.
 package udprelay

@@ -1,6 +1,12 @@
 package udprelay
 
-import "strconv"
+import (
+	"errors"
+	"net"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+)
 
 // DropReason says why a datagram was not passed on. The names that String gives are part of the session record and of
 // the metrics: they are not changed.
@@ -60,4 +66,37 @@ func (r DropReason) String() string {
 		return "reason-" + strconv.Itoa(int(r))
 	}
 	return dropNames[r]
+}
+
+// tally counts by reason. Any goroutine may add and read.
+type tally [dropReasons]atomic.Uint64
+
+func (t *tally) add(r DropReason) { t[r].Add(1) }
+
+// counts has the reasons that occurred.
+func (t *tally) counts() map[DropReason]uint64 {
+	m := make(map[DropReason]uint64)
+	for r := range t {
+		if n := t[r].Load(); n > 0 {
+			m[DropReason(r)] = n
+		}
+	}
+	return m
+}
+
+// writeReason names a failure to send.
+func writeReason(err error) DropReason {
+	switch {
+	case errors.Is(err, net.ErrClosed):
+		return DropClosed
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return DropWriteRefused
+	case errors.Is(err, syscall.EMSGSIZE):
+		return DropTooLong
+	case errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.EAGAIN):
+		return DropQueueFull
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.ENETDOWN):
+		return DropUnreachable
+	}
+	return DropWriteError
 }

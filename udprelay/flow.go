@@ -1,7 +1,10 @@
 package udprelay
 
 import (
+	"fmt"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,34 +21,207 @@ type Peer struct {
 
 // Flow is the relay of one media: a leg to the client and a leg to the origin. It is safe for concurrent use. Its
 // owner, the session, calls Close.
-type Flow struct{}
+//
+// Who writes what: the goroutine that reads a socket writes what belongs to that port (the meter and the probation
+// are one port's each), everything else is atomic; who asks for figures reads atomics only.
+type Flow struct {
+	// Never changed after Reserve.
+	relay  *Relay
+	media  Side // the side that the media comes from
+	legs   [sides]leg
+	shared *sharedPair   // of the client leg; nil if it has a pair of its own
+	done   chan struct{} // closed by free
+
+	closed atomic.Bool
+	ssrcs  ssrcSet
+	drops  tally
+	got    [sides]counter
+	sent   [sides]counter
+	seen   [sides]atomic.Int64 // last valid packet, Unix ns; 0 if none
+
+	meter       Meter     // written by the media side's RTP socket
+	lastSSRC    uint32    // the same
+	back        probation // written by the other side's RTP socket
+	first, last atomic.Int64
+	reports     reports
+
+	wg      sync.WaitGroup // the goroutines of the flow's own sockets
+	freeing sync.Once
+
+	mu      sync.Mutex   // guards the following fields and the order of Connect and free
+	freed   bool         // out of the shared pair's tables for good
+	entered []netip.Addr // client addresses in the shared pair's tables; written under its mu
+}
+
+func newFlow(r *Relay, spec Spec) *Flow {
+	f := &Flow{relay: r, media: Origin, done: make(chan struct{})}
+	if spec.Publish {
+		f.media = Client
+	}
+	f.legs[Client].local.Addr, f.legs[Client].free = spec.ClientLocal, r.cfg.Latch == LatchSameAddress
+	// Origins send from other ports than they say, or say none (mediamtx#691, RTSP-Server#69), whatever the policy.
+	f.legs[Origin].local.Addr, f.legs[Origin].free = spec.OriginLocal, true
+	return f
+}
+
+// bind takes the ports of both legs. After an error unbind gives back what was taken.
+func (f *Flow) bind() error {
+	for side := range sides {
+		l := &f.legs[side]
+		if side == Client && f.relay.shared {
+			p, err := f.relay.pair(l.local.Addr)
+			if err != nil {
+				return err
+			}
+			f.shared, l.local, l.sock = p, p.local, p.sock
+			continue
+		}
+		pair, conns, err := f.relay.ranges[side].reserve(l.local.Addr)
+		if err != nil {
+			return err
+		}
+		l.local = pair
+		for k := range kinds {
+			f.relay.size(conns[k], 1)
+			l.sock[k] = newSocket(f.relay, conns[k], side, k)
+			l.sock[k].flow, l.sock[k].drops = f, &f.drops
+		}
+	}
+	return nil
+}
+
+// start reads the flow's own sockets from now on.
+func (f *Flow) start() {
+	for side := range sides {
+		for _, s := range f.legs[side].sock {
+			if s.flow == f {
+				f.wg.Go(s.run)
+			}
+		}
+	}
+}
+
+// unbind closes the flow's own sockets, waits for their goroutines and only then frees the ports.
+func (f *Flow) unbind() {
+	for side := range sides {
+		for _, s := range f.legs[side].sock {
+			if s != nil && s.flow == f {
+				s.close()
+			}
+		}
+	}
+	f.wg.Wait()
+	for side := range sides {
+		if s := f.legs[side].sock[rtp]; s != nil && s.flow == f {
+			f.relay.ranges[side].release(f.legs[side].local)
+		}
+	}
+}
 
 // ClientPair is the local pair that faces the client.
-func (f *Flow) ClientPair() PortPair { return PortPair{} }
+func (f *Flow) ClientPair() PortPair { return f.legs[Client].local }
 
 // OriginPair is the local pair that faces the origin.
-func (f *Flow) OriginPair() PortPair { return PortPair{} }
+func (f *Flow) OriginPair() PortPair { return f.legs[Origin].local }
 
 // Connect tells a side's peer. It may be called again to move the peer; what was learned is then forgotten, unless
 // the peer is the same as before.
-func (f *Flow) Connect(side Side, p Peer) error { return ErrClosed }
+func (f *Flow) Connect(side Side, p Peer) error {
+	if side >= sides {
+		return fmt.Errorf("udprelay: connect flow: no such side: %d", side)
+	}
+	l := &f.legs[side]
+	if err := reachable(l.local.Addr, p); err != nil {
+		return fmt.Errorf("udprelay: connect flow: %v %w", side, err)
+	}
+	next := newBearings(p)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.open() {
+		return fmt.Errorf("udprelay: connect flow: flow is %w", ErrClosed)
+	}
+	if b := l.at.Load(); b != nil && b.samePeer(next) {
+		return nil
+	}
+	l.at.Store(next)
+	if side == Client && f.shared != nil {
+		f.shared.enter(f)
+	}
+	return nil
+}
+
+// reachable refuses a peer that no packet can be sent to from a local address.
+func reachable(local netip.Addr, p Peer) error {
+	for i, a := range append([]netip.Addr{p.Addr}, p.Also...) {
+		a = a.Unmap()
+		switch {
+		case !a.IsValid() || a.IsUnspecified() || a.IsMulticast():
+			return fmt.Errorf("address %q: not the address of one host", a)
+		case i == 0 && a.Is4() != local.Is4():
+			return fmt.Errorf("address %v: not of the same family as our %v", a, local)
+		}
+	}
+	return nil
+}
 
 // AddSSRC tells an SSRC that was negotiated for the flow (the ssrc of a Transport field). RTCP that names it proves
-// its sender.
-func (f *Flow) AddSSRC(ssrc uint32) {}
+// its sender. 0, which anybody guesses, proves nothing.
+func (f *Flow) AddSSRC(ssrc uint32) { f.ssrcs.add(ssrc, &f.ssrcs.negotiated) }
 
 // SetClockRate tells the RTP clock of a payload type (a=rtpmap) in Hz, for the jitter.
-func (f *Flow) SetClockRate(payloadType uint8, hz uint32) {}
-
-// Stats are the flow's figures so far; they may still grow while it lingers.
-func (f *Flow) Stats() Stats { return Stats{} }
+func (f *Flow) SetClockRate(payloadType uint8, hz uint32) { f.meter.SetClockRate(payloadType, hz) }
 
 // LastSeen is when a valid packet of that side last came in, the zero time if none did.
-func (f *Flow) LastSeen(side Side) time.Time { return time.Time{} }
+func (f *Flow) LastSeen(side Side) time.Time {
+	if side >= sides {
+		return time.Time{}
+	}
+	return instant(&f.seen[side])
+}
 
 // Close ends the flow: nothing more is passed on. Its ports linger, late packets are counted, then they are freed. It
 // returns at once and may be called more than once.
-func (f *Flow) Close() {}
+func (f *Flow) Close() {
+	if !f.closed.Swap(true) {
+		f.relay.linger(f)
+	}
+}
 
 // Done is closed when the ports of a closed flow are free again.
-func (f *Flow) Done() <-chan struct{} { return nil }
+func (f *Flow) Done() <-chan struct{} { return f.done }
+
+func (f *Flow) open() bool { return !f.closed.Load() }
+
+// free ends a closed flow; who comes second waits for the first.
+func (f *Flow) free() {
+	f.freeing.Do(func() {
+		f.mu.Lock()
+		f.freed = true
+		if f.shared != nil {
+			f.shared.leave(f)
+		}
+		f.mu.Unlock()
+		f.unbind()
+		f.relay.forget(f)
+		close(f.done)
+	})
+}
+
+// moved enters what the client leg has learned into the shared pair's tables.
+func (f *Flow) moved() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.freed {
+		f.shared.enter(f)
+	}
+}
+
+// named reports whether a packet names an SSRC of the flow.
+func (f *Flow) named(info *rtcpInfo) bool {
+	for _, s := range info.ssrc[:info.ssrcs] {
+		if f.ssrcs.has(s) {
+			return true
+		}
+	}
+	return false
+}

@@ -3,7 +3,11 @@ package udprelay
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,69 +21,23 @@ var (
 	ErrClosed = errors.New("closed")
 )
 
-// Side is one of the two sides of a flow.
-type Side uint8
-
-// The sides.
-const (
-	Client Side = iota // the player
-	Origin             // the node of the pool
-)
-
-// String is "client" or "origin".
-func (s Side) String() string {
-	if s == Client {
-		return "client"
-	}
-	return "origin"
-}
-
-// PortRange is a range of UDP ports, both ends included, 1 to 65535. Pairs are taken from its even ports.
-type PortRange struct{ Lo, Hi uint16 }
-
-// PortPair is the local end of a leg: an even RTP port and the odd RTCP port above it, both bound and held.
-type PortPair struct {
-	Addr      netip.Addr
-	RTP, RTCP uint16
-}
-
-// LatchPolicy says whether a client may send from another port than the one it negotiated, as one behind a NAT does.
-type LatchPolicy uint8
-
-const (
-	// LatchSameAddress accepts once, per port of the pair, another port of the negotiated address, as long as nothing
-	// came from the negotiated one. It is the default.
-	LatchSameAddress LatchPolicy = iota
-	// LatchOff accepts the negotiated ports only (and learns those that the client left open).
-	LatchOff
-)
-
-// Config is what a Relay is made of. The zero value of each field but the two ranges is a working default.
-type Config struct {
-	// ClientPorts and OriginPorts are the ports that flows may use towards either side. ClientPorts of exactly two
-	// ports, even and odd, is one shared pair for all flows (per local address).
-	ClientPorts, OriginPorts PortRange
-	Latch                    LatchPolicy
-	// Linger is how long the ports of a closed flow are read on and counted before they are free again. 0 means
-	// DefaultLinger, a negative value none at all.
-	Linger time.Duration
-	// ReceiveBuffer and SendBuffer are the kernel's buffers of each socket in bytes, 0 means DefaultBuffer; the
-	// sockets of a shared pair get eight times as much. The kernel may grant less (net.core.rmem_max, wmem_max).
-	ReceiveBuffer, SendBuffer int
-	Listen                    ListenFunc       // nil: net.ListenUDP
-	Now                       func() time.Time // nil: time.Now
-	Logger                    *zap.Logger      // nil: none
-}
-
-const (
-	// DefaultLinger outlasts what is still on its way when a player stops or moves on in a playlist.
-	DefaultLinger = 2 * time.Second
-	// DefaultBuffer holds about 0.1 s of a 20 Mbit/s stream. More would hide overload as delay.
-	DefaultBuffer = 256 << 10
-)
-
 // Relay hands out flows. It is safe for concurrent use.
-type Relay struct{ cfg Config }
+type Relay struct {
+	cfg    Config // never changed after New
+	shared bool   // the client side is one pair for all flows
+	ranges [sides]*ports
+	drops  tally // of datagrams without a flow
+	ending chan struct{}
+
+	wg sync.WaitGroup // the shared pairs' goroutines and the lingering flows'
+
+	mu    sync.Mutex // guards the following fields
+	pairs map[netip.Addr]*sharedPair
+	flows map[*Flow]struct{}
+	full  bool          // no new flows
+	ended bool          // ending is closed
+	idle  chan struct{} // not nil while Shutdown waits for the last flow
+}
 
 // Spec says what a flow needs. Both addresses must be the host's own: the media is sent from them.
 type Spec struct {
@@ -89,25 +47,214 @@ type Spec struct {
 }
 
 // New checks the configuration; it binds nothing.
-func New(cfg Config) (*Relay, error) { return &Relay{cfg: cfg}, nil }
+func New(cfg Config) (*Relay, error) {
+	cfg.setDefaults()
+	for side, r := range [sides]PortRange{Client: cfg.ClientPorts, Origin: cfg.OriginPorts} {
+		if r.pairs() == 0 {
+			return nil, fmt.Errorf("udprelay: configure %v ports %d-%d: no even port with the odd one above it in this "+
+				"range, between 1 and 65535; widen it", Side(side), r.Lo, r.Hi)
+		}
+	}
+	r := &Relay{
+		cfg:    cfg,
+		shared: cfg.ClientPorts.pairs() == 1 && cfg.ClientPorts.Hi-cfg.ClientPorts.Lo == 1,
+		ending: make(chan struct{}),
+		pairs:  make(map[netip.Addr]*sharedPair),
+		flows:  make(map[*Flow]struct{}),
+	}
+	if c, o := cfg.ClientPorts, cfg.OriginPorts; r.shared && c.Lo <= o.Hi && o.Lo <= c.Hi {
+		return nil, fmt.Errorf("udprelay: configure origin ports %d-%d: the shared client pair %d-%d lies in this "+
+			"range; choose another", o.Lo, o.Hi, c.Lo, c.Hi)
+	}
+	r.ranges[Client] = newPorts(Client, cfg.ClientPorts, cfg.Listen)
+	r.ranges[Origin] = newPorts(Origin, cfg.OriginPorts, cfg.Listen)
+	return r, nil
+}
+
+func (c *Config) setDefaults() {
+	if c.Linger == 0 {
+		c.Linger = DefaultLinger
+	}
+	if c.ReceiveBuffer == 0 {
+		c.ReceiveBuffer = DefaultBuffer
+	}
+	if c.SendBuffer == 0 {
+		c.SendBuffer = DefaultBuffer
+	}
+	if c.Listen == nil {
+		c.Listen = listenUDP
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = zap.NewNop()
+	}
+}
 
 // Open binds the shared pair at a local address now, so that a taken port is told at start and not to the first
 // viewer. Without a shared pair it does nothing.
-func (r *Relay) Open(local netip.Addr) error { return ErrClosed }
+func (r *Relay) Open(local netip.Addr) error {
+	if !r.shared {
+		return nil
+	}
+	_, err := r.pair(local.Unmap())
+	return err
+}
 
-// Reserve binds and holds what a flow needs before anything is promised to either side.
-func (r *Relay) Reserve(spec Spec) (*Flow, error) { return nil, ErrClosed }
+// pair is the shared pair at an address, bound if it is not yet.
+func (r *Relay) pair(local netip.Addr) (*sharedPair, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.full {
+		return nil, fmt.Errorf("udprelay: open shared pair at %v: relay is %w", local, ErrClosed)
+	}
+	if p := r.pairs[local]; p != nil {
+		return p, nil
+	}
+	// Bound under the lock, once per address: two callers must not race for the one pair.
+	held, conns, err := r.ranges[Client].reserve(local)
+	if err != nil {
+		return nil, err
+	}
+	p := &sharedPair{local: held}
+	for k := range kinds {
+		r.size(conns[k], sharedBuffers)
+		p.sock[k] = newSocket(r, conns[k], Client, k)
+		p.sock[k].shared = p
+		r.wg.Go(p.sock[k].run)
+	}
+	r.pairs[local] = p
+	return p, nil
+}
+
+// sharedBuffers is how much larger the buffers of a shared socket are: it serves all flows, and a key frame for each
+// of a few viewers must fit.
+const sharedBuffers = 8
+
+// size asks for socket buffers. What the kernel grants less is no error: net.core.rmem_max and wmem_max cap it.
+func (r *Relay) size(c Conn, times int) {
+	s, ok := c.(interface {
+		SetReadBuffer(int) error
+		SetWriteBuffer(int) error
+	})
+	if !ok {
+		return
+	}
+	if err := errors.Join(s.SetReadBuffer(times*r.cfg.ReceiveBuffer), s.SetWriteBuffer(times*r.cfg.SendBuffer)); err != nil {
+		r.cfg.Logger.Warn("media socket keeps its default buffers", zap.Stringer("local", c.LocalAddrPort()), zap.Error(err))
+	}
+}
+
+// Reserve binds and holds what a flow needs before anything is promised to either side. What comes in before Connect
+// is read and counted as not-connected.
+func (r *Relay) Reserve(spec Spec) (*Flow, error) {
+	spec.ClientLocal, spec.OriginLocal = spec.ClientLocal.Unmap(), spec.OriginLocal.Unmap()
+	if !spec.ClientLocal.IsValid() || !spec.OriginLocal.IsValid() {
+		return nil, fmt.Errorf("udprelay: reserve flow: local address missing (client %v, origin %v)", spec.ClientLocal, spec.OriginLocal)
+	}
+	f := newFlow(r, spec)
+	if err := f.bind(); err != nil {
+		f.unbind()
+		return nil, err
+	}
+	r.mu.Lock()
+	if r.full {
+		r.mu.Unlock()
+		f.unbind()
+		return nil, fmt.Errorf("udprelay: reserve flow: relay is %w", ErrClosed)
+	}
+	r.flows[f] = struct{}{}
+	f.start()
+	r.mu.Unlock()
+	return f, nil
+}
 
 // InUse is the number of flows whose ports are not free yet: open ones and lingering ones.
-func (r *Relay) InUse() int { return 0 }
+func (r *Relay) InUse() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.flows)
+}
 
 // Drops are the datagrams, by reason, that could be given to no flow. The map is the caller's.
-func (r *Relay) Drops() map[DropReason]uint64 { return nil }
+func (r *Relay) Drops() map[DropReason]uint64 { return r.drops.counts() }
 
-// Shutdown refuses new flows, waits until the present ones are closed and have lingered, then does as Close. When ctx
-// ends first it closes them and returns the context's cause.
-func (r *Relay) Shutdown(ctx context.Context) error { return nil }
+// linger frees a closed flow in time. Close does it at once instead.
+func (r *Relay) linger(f *Flow) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return
+	}
+	r.wg.Go(func() {
+		if r.cfg.Linger > 0 {
+			t := time.NewTimer(r.cfg.Linger)
+			defer t.Stop()
+			select {
+			case <-t.C:
+			case <-r.ending:
+			}
+		}
+		f.free()
+	})
+}
+
+// forget is the end of a flow.
+func (r *Relay) forget(f *Flow) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.flows, f)
+	if len(r.flows) == 0 && r.idle != nil {
+		close(r.idle)
+		r.idle = nil
+	}
+}
+
+// Shutdown refuses new flows, waits until their owners have closed the present ones and these have lingered, then does
+// as Close. When ctx ends first it closes them and returns the context's cause.
+func (r *Relay) Shutdown(ctx context.Context) error {
+	r.mu.Lock()
+	r.full = true
+	idle := r.idle
+	if idle == nil {
+		idle = make(chan struct{})
+		if len(r.flows) == 0 {
+			close(idle)
+		} else {
+			r.idle = idle
+		}
+	}
+	r.mu.Unlock()
+	var err error
+	select {
+	case <-idle:
+	case <-ctx.Done():
+		err = fmt.Errorf("udprelay: shut down: %d flows were open: %w", r.InUse(), context.Cause(ctx))
+	}
+	return errors.Join(err, r.Close())
+}
 
 // Close ends all flows without lingering and returns when every goroutine of the relay has ended. It may be called
 // more than once.
-func (r *Relay) Close() error { return nil }
+func (r *Relay) Close() error {
+	r.mu.Lock()
+	r.full = true
+	if !r.ended {
+		r.ended = true
+		close(r.ending)
+	}
+	flows := slices.Collect(maps.Keys(r.flows))
+	pairs := slices.Collect(maps.Values(r.pairs))
+	r.mu.Unlock()
+	for _, f := range flows {
+		f.Close()
+		f.free()
+	}
+	for _, p := range pairs {
+		p.sock[rtp].close()
+		p.sock[rtcp].close()
+	}
+	r.wg.Wait() // not under mu: a lingering flow takes it to be forgotten
+	return nil
+}

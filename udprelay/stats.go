@@ -2,6 +2,7 @@ package udprelay
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,10 +17,10 @@ type Stats struct {
 	// Media is what was received of the media, before the relay.
 	Media MediaStats
 	// RTCPLost is the highest cumulative loss that a receiver reported, RTCPFractionLost the share (0 to 1) in its
-	// last report.
+	// last report (RFC 3550, section 6.4.1).
 	RTCPLost         uint64
 	RTCPFractionLost float64
-	// ResendRequests counts generic NACKs, the receiver's requests to send packets again.
+	// ResendRequests counts generic NACKs, the receiver's requests to send packets again (RFC 4585, section 6.2.1).
 	ResendRequests uint64
 	// Drops has the reasons that occurred.
 	Drops map[DropReason]uint64
@@ -27,25 +28,70 @@ type Stats struct {
 	ClientLearned, OriginLearned netip.AddrPort
 }
 
-// MediaStats are RTP statistics, summed over the SSRCs seen.
-type MediaStats struct {
-	Packets, Bytes uint64 // RTP packets and their bytes, headers included
-	Lost           uint64 // expected and not received
-	Late           uint64 // received after a packet with a higher sequence number
-	Duplicate      uint64 // received again
-	Jitter         time.Duration
-	SSRCs          int
+// counter is a Traffic that several goroutines add to.
+type counter struct{ packets, bytes, control atomic.Uint64 }
+
+func (c *counter) add(n int, control bool) {
+	c.packets.Add(1)
+	c.bytes.Add(uint64(n))
+	if control {
+		c.control.Add(1)
+	}
 }
 
-// Meter keeps RTP statistics packet by packet. The zero value is ready. One goroutine at a time may call Observe;
-// Stats and SetClockRate may be called from any.
-type Meter struct{}
+func (c *counter) traffic() Traffic {
+	return Traffic{Packets: c.packets.Load(), Bytes: c.bytes.Load(), RTCPPackets: c.control.Load()}
+}
 
-// SetClockRate tells the RTP clock of a payload type (a=rtpmap) in Hz, for the jitter.
-func (m *Meter) SetClockRate(payloadType uint8, hz uint32) {}
+// reports are what the receivers of the media said in RTCP.
+type reports struct {
+	lost     atomic.Uint64
+	fraction atomic.Uint32 // in 1/256
+	nacks    atomic.Uint64
+}
 
-// Observe takes an RTP packet that arrived at now. What is not RTP is passed over.
-func (m *Meter) Observe(packet []byte, now time.Time) {}
+func (r *reports) note(info *rtcpInfo) {
+	if !info.whole {
+		return
+	}
+	r.nacks.Add(info.nacks)
+	if !info.reported {
+		return
+	}
+	r.fraction.Store(uint32(info.fractionLost))
+	// Both ports' goroutines may come here: a client may send RTCP to either.
+	for old := r.lost.Load(); uint64(info.lost) > old; old = r.lost.Load() {
+		if r.lost.CompareAndSwap(old, uint64(info.lost)) {
+			return
+		}
+	}
+}
 
-// Stats are the figures so far.
-func (m *Meter) Stats() MediaStats { return MediaStats{} }
+// Stats are the flow's figures so far; they may still grow while it lingers. Each figure is true by itself; the whole
+// is not one instant's.
+func (f *Flow) Stats() Stats {
+	s := Stats{
+		FromOrigin: f.got[Origin].traffic(), ToClient: f.sent[Client].traffic(),
+		FromClient: f.got[Client].traffic(), ToOrigin: f.sent[Origin].traffic(),
+		FirstMedia: instant(&f.first), LastMedia: instant(&f.last),
+		Media:            f.meter.Stats(),
+		RTCPLost:         f.reports.lost.Load(),
+		RTCPFractionLost: float64(f.reports.fraction.Load()) / 256,
+		ResendRequests:   f.reports.nacks.Load(),
+		Drops:            f.drops.counts(),
+	}
+	if b := f.legs[Client].at.Load(); b != nil {
+		s.ClientLearned = b.seen[rtp]
+	}
+	if b := f.legs[Origin].at.Load(); b != nil {
+		s.OriginLearned = b.seen[rtp]
+	}
+	return s
+}
+
+func instant(ns *atomic.Int64) time.Time {
+	if n := ns.Load(); n != 0 {
+		return time.Unix(0, n)
+	}
+	return time.Time{}
+}

@@ -1,0 +1,79 @@
+package udprelay
+
+import (
+	"net/netip"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Side is one of the two sides of a flow.
+type Side uint8
+
+// The sides.
+const (
+	Client Side = iota // the player
+	Origin             // the node of the pool
+	sides              // how many there are
+)
+
+// String is "client" or "origin".
+func (s Side) String() string {
+	if s == Client {
+		return "client"
+	}
+	return "origin"
+}
+
+// PortRange is a range of UDP ports, both ends included, 1 to 65535. Pairs are taken from its even ports.
+type PortRange struct{ Lo, Hi uint16 }
+
+// PortPair is the local end of a leg: an even RTP port and the odd RTCP port above it, both bound and held.
+type PortPair struct {
+	Addr      netip.Addr
+	RTP, RTCP uint16
+}
+
+// LatchPolicy says whether a client may send from another port than the one it negotiated, as one behind a NAT does.
+type LatchPolicy uint8
+
+const (
+	// LatchSameAddress accepts once, per port of the pair, another port of the negotiated address, as long as nothing
+	// came from the negotiated one. It is the default.
+	LatchSameAddress LatchPolicy = iota
+	// LatchOff accepts the negotiated ports only (and learns those that the client left open).
+	LatchOff
+)
+
+// String is the policy's name in the configuration.
+func (p LatchPolicy) String() string {
+	if p == LatchOff {
+		return "off"
+	}
+	return "same-address"
+}
+
+// Config is what a Relay is made of. The zero value of each field but the two ranges is a working default.
+type Config struct {
+	// ClientPorts and OriginPorts are the ports that flows may use towards either side. ClientPorts of exactly two
+	// ports, even and odd, is one shared pair for all flows (per local address).
+	ClientPorts, OriginPorts PortRange
+	Latch                    LatchPolicy
+	// Linger is how long the ports of a closed flow are read on and counted before they are free again. 0 means
+	// DefaultLinger, a negative value none at all.
+	Linger time.Duration
+	// ReceiveBuffer and SendBuffer are the kernel's buffers of each socket in bytes, 0 means DefaultBuffer; the
+	// sockets of a shared pair get eight times as much. The kernel may grant less (net.core.rmem_max, wmem_max).
+	ReceiveBuffer, SendBuffer int
+	Listen                    ListenFunc       // nil: net.ListenUDP
+	Now                       func() time.Time // nil: time.Now
+	Logger                    *zap.Logger      // nil: none
+}
+
+const (
+	// DefaultLinger outlasts what is still on its way when a player stops or moves on in a playlist.
+	DefaultLinger = 2 * time.Second
+	// DefaultBuffer holds about 0.1 s of a 20 Mbit/s stream. More would hide overload as delay.
+	DefaultBuffer = 256 << 10
+)
+

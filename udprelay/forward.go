@@ -1,0 +1,116 @@
+package udprelay
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// bufferSize is more than a UDP datagram can carry (65,507 bytes over IPv4, 65,527 over IPv6), so that none is cut
+// short unseen. Each socket's goroutine owns one: a flow with pairs on both sides has four, of which only the pages
+// that datagrams touch become resident. An engine with few sockets will need few buffers.
+const bufferSize = 64 << 10
+
+// A failed read is tried again after a pause that doubles from the first to the last of these: an error that comes
+// back at once must not spin, one that passes must not cost a stream.
+const (
+	readPauseFirst = time.Millisecond
+	readPauseLast  = time.Second
+)
+
+// socket is one bound port and the goroutine that reads it. Others write to it.
+type socket struct {
+	relay  *Relay
+	conn   Conn
+	side   Side
+	k      kind
+	flow   *Flow       // whose it is; nil if shared
+	shared *sharedPair // whose it is; nil if a flow's own
+	drops  *tally
+
+	once sync.Once
+	quit chan struct{}
+}
+
+func newSocket(r *Relay, c Conn, side Side, k kind) *socket {
+	return &socket{relay: r, conn: c, side: side, k: k, drops: &r.drops, quit: make(chan struct{})}
+}
+
+// close ends run soon. It may be called more than once.
+func (s *socket) close() {
+	s.once.Do(func() {
+		close(s.quit)
+		if err := s.conn.Close(); err != nil {
+			s.relay.cfg.Logger.Warn("media socket did not close", zap.Stringer("local", s.conn.LocalAddrPort()), zap.Error(err))
+		}
+	})
+}
+
+// run is the plain engine: read, decide, write, until the socket is closed.
+func (s *socket) run() {
+	b := make([]byte, bufferSize)
+	pause := readPauseFirst
+	for {
+		n, from, err := s.conn.ReadFromUDPAddrPort(b)
+		switch {
+		case err == nil:
+			pause = readPauseFirst
+			s.handle(b[:n], n == len(b), netip.AddrPortFrom(from.Addr().Unmap(), from.Port()))
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			s.drops.add(DropReadError)
+			if pause == readPauseFirst { // once for errors in a row
+				s.relay.cfg.Logger.Warn("media socket cannot be read, trying again",
+					zap.Stringer("local", s.conn.LocalAddrPort()), zap.Error(err))
+			}
+			if !s.wait(pause) {
+				return
+			}
+			pause = min(2*pause, readPauseLast)
+		}
+	}
+}
+
+// wait pauses; false means that the socket was closed.
+func (s *socket) wait(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-s.quit:
+		return false
+	}
+}
+
+// handle passes one datagram on, or counts why not. It allocates nothing unless something is learned, and what it
+// writes is the flow's alone.
+func (s *socket) handle(b []byte, cut bool, from netip.AddrPort) {
+	f, reason := s.flow, DropNone
+	if f == nil {
+		if f, reason = s.shared.find(s.k, from, b); f == nil {
+			s.drops.add(reason)
+			return
+		}
+	}
+	if cut {
+		f.drops.add(DropTooLong)
+		return
+	}
+	to, reason := f.route(s.side, s.k, from, b, s.relay.cfg.Now())
+	if reason != DropNone {
+		f.drops.add(reason)
+		return
+	}
+	out := s.side.other()
+	if _, err := f.legs[out].sock[s.k].conn.WriteToUDPAddrPort(b, to); err != nil {
+		f.drops.add(writeReason(err))
+		return
+	}
+	f.sent[out].add(len(b), isRTCP(b))
+}

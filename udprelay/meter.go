@@ -1,0 +1,172 @@
+package udprelay
+
+import (
+	"encoding/binary"
+	"sync/atomic"
+	"time"
+)
+
+// MediaStats are RTP statistics, summed over the SSRCs seen.
+type MediaStats struct {
+	Packets, Bytes uint64 // RTP packets and their bytes, headers included
+	Lost           uint64 // expected and not received so far
+	Late           uint64 // received after one with a higher sequence number; not lost
+	Duplicate      uint64 // received again
+	// Jitter is that of RFC 3550, section 6.4.1, the highest among the present SSRCs. It needs the clock rate of the
+	// payload type: known for the static types of RFC 3551, section 6, told by SetClockRate for others. Packets of an
+	// unknown rate do not count into it: a guessed clock would give a false figure.
+	Jitter time.Duration
+	// SSRCs is how many synchronisation sources were seen. One that was silent while eight others spoke is forgotten
+	// and counted anew when it returns.
+	SSRCs int
+}
+
+// RFC 3550, A.1. A source's packets before MIN_SEQUENTIAL count here: where they come from has been checked.
+const (
+	maxDropout  = 3000 // a larger step forward is a restart
+	maxMisorder = 100  // a smaller step back is a late packet
+	maxSources  = 8    // per meter; a media has one or two
+)
+
+// Meter keeps RTP statistics packet by packet. The zero value is ready. One goroutine at a time may call Observe;
+// Stats and SetClockRate may be called from any.
+type Meter struct {
+	// The observer's own.
+	sources [maxSources]source
+	n       int
+	count   uint64 // of packets: which source spoke last
+	base    time.Time
+	gone    int64 // lost by sources that were forgotten or restarted
+
+	// Written by the observer, read by any.
+	packets, bytes, late, duplicate, ssrcs atomic.Uint64
+	lost                                   atomic.Int64
+	jitter                                 atomic.Int64 // ns
+
+	rates [128]atomic.Uint32 // by payload type; 0 is not told
+}
+
+// SetClockRate tells the RTP clock of a payload type (a=rtpmap) in Hz, for the jitter.
+func (m *Meter) SetClockRate(payloadType uint8, hz uint32) { m.rates[payloadType&0x7f].Store(hz) }
+
+// Observe takes an RTP packet that arrived at now. What is not RTP is passed over. It does not keep the packet.
+func (m *Meter) Observe(packet []byte, now time.Time) {
+	if !mayBeRTP(packet) {
+		return
+	}
+	if m.base.IsZero() {
+		m.base = now
+	}
+	m.count++
+	m.packets.Add(1)
+	m.bytes.Add(uint64(len(packet)))
+	s := m.source(rtpSSRC(packet), rtpSequence(packet))
+	s.spoke = m.count
+	before := s.lost()
+	switch s.update(rtpSequence(packet)) {
+	case seqDuplicate:
+		m.duplicate.Add(1)
+		return
+	case seqLate:
+		m.late.Add(1)
+	case seqRestart:
+		m.gone += before
+		before = 0
+	case seqJump:
+		return
+	}
+	if after := s.lost(); after != before {
+		m.lost.Store(m.allLost())
+	}
+	m.timing(s, packet, now)
+}
+
+// timing is the interarrival jitter of RFC 3550, A.8, in units of 1/16 timestamp.
+func (m *Meter) timing(s *source, packet []byte, now time.Time) {
+	pt := packet[1] & 0x7f
+	rate := m.rates[pt].Load()
+	if rate == 0 {
+		rate = staticRate(pt)
+	}
+	if rate == 0 {
+		return
+	}
+	since := max(0, now.Sub(m.base))
+	// Whole seconds apart, so that a stream of days does not overflow.
+	arrival := uint32(uint64(since/time.Second)*uint64(rate) + uint64(since%time.Second)*uint64(rate)/uint64(time.Second))
+	transit := int32(arrival - binary.BigEndian.Uint32(packet[4:]))
+	if s.timed && s.rate == rate {
+		d := int64(transit - s.transit)
+		if d < 0 {
+			d = -d
+		}
+		s.jitter += d - (s.jitter+8)>>4
+	} else {
+		s.jitter = 0
+	}
+	s.timed, s.rate, s.transit = true, rate, transit
+	var most time.Duration
+	for i := range m.n {
+		most = max(most, m.sources[i].jitterTime())
+	}
+	m.jitter.Store(int64(most))
+}
+
+// source is the state of an SSRC: a present one, a free place, or the place of who was silent longest.
+func (m *Meter) source(ssrc uint32, seq uint16) *source {
+	oldest := 0
+	for i := range m.n {
+		if m.sources[i].ssrc == ssrc {
+			return &m.sources[i]
+		}
+		if m.sources[i].spoke < m.sources[oldest].spoke {
+			oldest = i
+		}
+	}
+	at := oldest
+	if m.n < maxSources {
+		at = m.n
+		m.n++
+	} else {
+		m.gone += m.sources[at].lost()
+	}
+	m.sources[at] = source{ssrc: ssrc}
+	m.sources[at].restart(seq)
+	m.ssrcs.Add(1)
+	return &m.sources[at]
+}
+
+func (m *Meter) allLost() int64 {
+	n := m.gone
+	for i := range m.n {
+		n += m.sources[i].lost()
+	}
+	return n
+}
+
+// Stats are the figures so far.
+func (m *Meter) Stats() MediaStats {
+	return MediaStats{
+		Packets: m.packets.Load(), Bytes: m.bytes.Load(), Lost: uint64(max(0, m.lost.Load())), Late: m.late.Load(),
+		Duplicate: m.duplicate.Load(), Jitter: time.Duration(m.jitter.Load()), SSRCs: int(m.ssrcs.Load()),
+	}
+}
+
+// staticRate is the clock of a static payload type (RFC 3551, section 6, tables 4 and 5), 0 for others.
+func staticRate(pt uint8) uint32 {
+	switch {
+	case pt == 6:
+		return 16000
+	case pt == 10 || pt == 11:
+		return 44100
+	case pt == 14 || pt == 25 || pt == 26 || pt == 28 || pt >= 31 && pt <= 34:
+		return 90000
+	case pt == 16:
+		return 11025
+	case pt == 17:
+		return 22050
+	case pt == 1 || pt == 2 || pt > 18:
+		return 0
+	}
+	return 8000
+}
