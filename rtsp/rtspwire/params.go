@@ -105,19 +105,21 @@ func setParam(parts []string, name, value string) []string {
 		parts = slices.Clone(parts)
 		parts[i] = old[:start] + value + old[end:]
 	}
-	if j := indexParam(parts, name, i+1); j >= 0 {
-		return append(slices.Clone(parts[:j]), delParam(append([]string{""}, parts[j:]...), name)[1:]...)
-	}
-	return parts
+	return delParam(parts, name, i+1)
 }
 
-// delParam removes every parameter of that name.
-func delParam(parts []string, name string) []string {
-	parts = slices.Clone(parts)
-	for i := indexParam(parts, name, 1); i >= 0; i = indexParam(parts, name, i) {
-		parts = slices.Delete(parts, i, i+1)
+// delParam removes every parameter of that name from the given place on.
+func delParam(parts []string, name string, from int) []string {
+	if indexParam(parts, name, from) < 0 {
+		return parts
 	}
-	return parts
+	kept := slices.Clone(parts[:from])
+	for _, p := range parts[from:] {
+		if n, _, _ := splitParam(p); !strings.EqualFold(n, name) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
 }
 
 // quoteIfNeeded quotes a value that would otherwise end too early.

@@ -104,7 +104,7 @@ func (e *RTPInfoEntry) Param(name string) (value string, ok bool) { return getPa
 func (e *RTPInfoEntry) SetParam(name, value string) { e.parts = setParam(e.parts, name, value) }
 
 // DelParam removes every parameter of that name.
-func (e *RTPInfoEntry) DelParam(name string) { e.parts = delParam(e.parts, name) }
+func (e *RTPInfoEntry) DelParam(name string) { e.parts = delParam(e.parts, name, 1) }
 
 // Ports reads a parameter as TransportSpec.Ports does.
 func (e *RTPInfoEntry) Ports(name string) (PortRange, bool) { return getPorts(e.parts, name) }

@@ -1,148 +1,147 @@
 package rtspwire
 
-import (
-	"strconv"
-	"strings"
-)
+import "strings"
 
-// SDP is a session description (RFC 4566) as a list of lines. Lines that nobody edits leave as they came, their line
-// ends too: CRLF, LF and CR are all seen.
+// SDP is a session description (RFC 4566) as its lines. Lines that nobody edits leave as they came, their line ends
+// too: CRLF, LF and CR are all seen.
 type SDP struct {
-	lines []sdpLine
-}
-
-type sdpLine struct {
-	text, end string
-	media     int // -1 before the first m= line
+	text string
 }
 
 // SDPMedia is what a gateway wants to know of one media description.
 type SDPMedia struct {
 	Type     string // "audio", "video", "application" ...
 	Protocol string // "RTP/AVP" ...
-	Control  string // value of a=control as written, "" if there is none
+	Control  string // value of the first a=control as written, "" if there is none
 	Port     int    // of the m= line, 0 if it cannot be read
 }
 
-// ParseSDP reads a body. Nothing is refused: a line that is none of SDP is kept as it is.
-func ParseSDP(body []byte) *SDP {
-	s, rest, media := &SDP{}, string(body), -1
-	for rest != "" {
-		n, end := len(rest), ""
-		if i := strings.IndexAny(rest, "\r\n"); i >= 0 {
-			n, end = i, rest[i:i+1]
-			if strings.HasPrefix(rest[i:], "\r\n") {
-				end = "\r\n"
-			}
-		}
-		if strings.HasPrefix(rest, "m=") {
-			media++
-		}
-		s.lines = append(s.lines, sdpLine{text: rest[:n], end: end, media: media})
-		rest = rest[n+len(end):]
-	}
-	return s
-}
+// ParseSDP reads a body, which it copies. Nothing is refused: a line that is none of SDP is kept as it is.
+func ParseSDP(body []byte) *SDP { return &SDP{text: string(body)} }
 
 // Append writes the description to the end of b.
-func (s *SDP) Append(b []byte) []byte {
-	for _, l := range s.lines {
-		b = append(append(b, l.text...), l.end...)
-	}
-	return b
-}
+func (s *SDP) Append(b []byte) []byte { return append(b, s.text...) }
 
 // EditControl replaces each control URL, absolute or relative, by what f returns for it. media counts from 0 in the
 // order of the m= lines; -1 is the session level. The URL of a FEC stream, which stands in an a=fmtp line
 // ([MS-RTSP] 2.2.5.4), is one too.
 func (s *SDP) EditControl(f func(media int, url string) string) {
-	for i := range s.lines {
-		l := &s.lines[i]
-		if v, ok := l.attribute("control"); ok {
-			start, end := trimSpan(l.text, len(l.text)-len(v), len(l.text))
-			l.edit(start, end, f)
-		} else if start, end, ok := s.fecURL(i); ok {
-			l.edit(start, end, f)
+	fec := s.fecTypes()
+	s.edit(f, func(media int, line string) (start, end int) {
+		if v, ok := attribute(line, "control"); ok {
+			return trimSpan(line, len(line)-len(v), len(line))
 		}
-	}
+		v, ok := attribute(line, "fmtp")
+		pt, rest, _ := cutBlank(v)
+		if !ok || !fec[payloadType{media, pt}] {
+			return 0, 0
+		}
+		url, _, _ := cutBlank(rest)
+		start = len(line) - len(rest)
+		return start, start + len(url)
+	})
 }
 
 // EditConnection replaces the address of each c= line by what f returns for it; "/ttl" and "/count" behind it stay.
 // media counts as in EditControl.
 func (s *SDP) EditConnection(f func(media int, addr string) string) {
-	for i := range s.lines {
-		l := &s.lines[i]
-		if !strings.HasPrefix(l.text, "c=") {
-			continue
+	s.edit(f, func(_ int, line string) (start, end int) {
+		if !strings.HasPrefix(line, "c=") {
+			return 0, 0
 		}
-		_, rest, _ := cutBlank(l.text) // c=<nettype> <addrtype> <address>
+		_, rest, _ := cutBlank(line) // c=<nettype> <addrtype> <address>
 		_, rest, _ = cutBlank(rest)
 		addr, _, _ := cutBlank(rest)
 		addr, _, _ = strings.Cut(addr, "/")
-		if addr != "" {
-			start := len(l.text) - len(rest)
-			l.edit(start, start+len(addr), f)
-		}
-	}
+		start = len(line) - len(rest)
+		return start, start + len(addr)
+	})
 }
 
 // Medias lists the media descriptions in their order.
 func (s *SDP) Medias() []SDPMedia {
 	var m []SDPMedia
-	for i := range s.lines {
-		l := &s.lines[i]
-		if strings.HasPrefix(l.text, "m=") {
-			typ, rest, _ := cutBlank(l.text[2:])
+	s.each(func(media int, _ int, line string) {
+		if strings.HasPrefix(line, "m=") {
+			typ, rest, _ := cutBlank(line[2:])
 			port, rest, _ := cutBlank(rest)
 			proto, _, _ := cutBlank(rest)
 			port, _, _ = strings.Cut(port, "/")
 			n, _ := decimal16(port)
 			m = append(m, SDPMedia{Type: typ, Protocol: proto, Port: int(n)})
-		} else if v, ok := l.attribute("control"); ok && l.media >= 0 && m[l.media].Control == "" {
+		} else if v, ok := attribute(line, "control"); ok && media >= 0 && m[media].Control == "" {
 			start, end := trimSpan(v, 0, len(v))
-			m[l.media].Control = v[start:end]
+			m[media].Control = v[start:end]
 		}
-	}
+	})
 	return m
 }
 
+// each calls f for every line with its media and its place, without its line end.
+func (s *SDP) each(f func(media, at int, line string)) {
+	media := -1
+	for at := 0; at < len(s.text); {
+		n := strings.IndexAny(s.text[at:], "\r\n")
+		if n < 0 {
+			n = len(s.text) - at
+		}
+		line := s.text[at : at+n]
+		if strings.HasPrefix(line, "m=") {
+			media++
+		}
+		f(media, at, line)
+		at += n + 1 // the LF of a CRLF makes an empty line more, which nobody sees
+	}
+}
+
+// edit writes the text anew, with the part of each line that find names replaced by what f returns. A new text that
+// would make two lines of the line is not taken.
+func (s *SDP) edit(f func(int, string) string, find func(media int, line string) (start, end int)) {
+	var b strings.Builder
+	done := 0
+	s.each(func(media, at int, line string) {
+		start, end := find(media, line)
+		if start == end {
+			return
+		}
+		if v := f(media, line[start:end]); v != line[start:end] && !strings.ContainsAny(v, "\r\n\x00") {
+			b.WriteString(s.text[done : at+start])
+			b.WriteString(v)
+			done = at + end
+		}
+	})
+	if done > 0 {
+		b.WriteString(s.text[done:])
+		s.text = b.String()
+	}
+}
+
+// payloadType is a payload type of one media, as written.
+type payloadType struct {
+	media int
+	pt    string
+}
+
+// fecTypes collects the payload types that are mapped to x-wms-fec, which may happen after they are used.
+func (s *SDP) fecTypes() map[payloadType]bool {
+	var types map[payloadType]bool
+	s.each(func(media, _ int, line string) {
+		v, ok := attribute(line, "rtpmap")
+		if pt, name, _ := cutBlank(v); ok && hasFold(name, "x-wms-fec/") {
+			if types == nil {
+				types = make(map[payloadType]bool)
+			}
+			types[payloadType{media, pt}] = true
+		}
+	})
+	return types
+}
+
 // attribute returns what stands behind "a=name:".
-func (l *sdpLine) attribute(name string) (string, bool) {
-	if len(l.text) < len(name)+3 || !strings.HasPrefix(l.text, "a=") || l.text[2+len(name)] != ':' ||
-		!strings.EqualFold(l.text[2:2+len(name)], name) {
+func attribute(line, name string) (string, bool) {
+	if len(line) < len(name)+3 || !strings.HasPrefix(line, "a=") || line[2+len(name)] != ':' ||
+		!strings.EqualFold(line[2:2+len(name)], name) {
 		return "", false
 	}
-	return l.text[len(name)+3:], true
-}
-
-// edit replaces text[start:end]. A new text that would make two lines of the line is not taken.
-func (l *sdpLine) edit(start, end int, f func(int, string) string) {
-	if v := f(l.media, l.text[start:end]); !strings.ContainsAny(v, "\r\n\x00") {
-		l.text = l.text[:start] + v + l.text[end:]
-	}
-}
-
-// fecURL finds the URL in an a=fmtp line of a payload type that the same media maps to x-wms-fec.
-func (s *SDP) fecURL(i int) (start, end int, ok bool) {
-	l := &s.lines[i]
-	v, ok := l.attribute("fmtp")
-	if !ok {
-		return 0, 0, false
-	}
-	pt, rest, _ := cutBlank(v)
-	url, _, _ := cutBlank(rest)
-	if _, err := strconv.ParseUint(pt, 10, 7); err != nil || url == "" {
-		return 0, 0, false
-	}
-	for j := range s.lines {
-		m, ok := s.lines[j].attribute("rtpmap")
-		if !ok || s.lines[j].media != l.media {
-			continue
-		}
-		if p, name, _ := cutBlank(m); p == pt && hasFold(name, "x-wms-fec/") {
-			start = len(l.text) - len(rest)
-			return start, start + len(url), true
-		}
-	}
-	return 0, 0, false
+	return line[len(name)+3:], true
 }

@@ -54,21 +54,23 @@ func ParseTransport(values ...string) (Transport, error) {
 		if what := badTransport(v); what != "" {
 			return nil, &SyntaxError{Field: "Transport", What: what + ": " + shorten(v)}
 		}
-		lead, some := "", false
+		// begin is where the text of the next alternative begins, empty ones before it included.
+		begin, at, count := 0, 0, len(t)
 		for _, alt := range split(v, ',') {
+			end := at + len(alt)
+			at = end + 1
 			if strings.Trim(alt, blanks) == "" {
-				lead += alt + ","
 				continue
 			}
-			s := &TransportSpec{parts: split(lead+alt, ';')}
-			lead, some = "", true
+			s := &TransportSpec{parts: split(v[begin:end], ';')}
+			begin = at
 			if name := s.contradiction(); name != "" {
 				return nil, &SyntaxError{Field: "Transport", What: name + " given twice: " + shorten(alt)}
 			}
 			t = append(t, s)
 		}
-		if some && lead != "" {
-			t[len(t)-1].tail = "," + strings.TrimSuffix(lead, ",")
+		if len(t) > count && begin <= len(v) {
+			t[len(t)-1].tail = v[begin-1:]
 		}
 	}
 	if len(t) == 0 {
@@ -182,7 +184,7 @@ func (t *TransportSpec) Param(name string) (value string, ok bool) { return getP
 func (t *TransportSpec) SetParam(name, value string) { t.parts = setParam(t.parts, name, value) }
 
 // DelParam removes every parameter of that name.
-func (t *TransportSpec) DelParam(name string) { t.parts = delParam(t.parts, name) }
+func (t *TransportSpec) DelParam(name string) { t.parts = delParam(t.parts, name, 1) }
 
 // Ports reads a parameter as "5000", "5000-5001" or "5000/5001". ok is false for anything else, numbers over 65535
 // among it.
