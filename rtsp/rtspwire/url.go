@@ -95,5 +95,8 @@ func decimal16(s string) (uint16, bool) {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(s, 10, 16)
-	return uint16(n), err == nil
+	if err != nil {
+		return 0, false
+	}
+	return uint16(n), true
 }
