@@ -76,4 +76,3 @@ const (
 	// DefaultBuffer holds about 0.1 s of a 20 Mbit/s stream. More would hide overload as delay.
 	DefaultBuffer = 256 << 10
 )
-
