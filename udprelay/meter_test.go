@@ -1,0 +1,111 @@
+package udprelay
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func TestMeterSequence(t *testing.T) {
+	run := func(from, to int) (s []uint16) {
+		for i := from; i <= to; i++ {
+			s = append(s, uint16(i))
+		}
+		return s
+	}
+	for _, tt := range []struct {
+		name string
+		seqs []uint16
+		want MediaStats
+	}{
+		{"in order", run(10, 19), MediaStats{Packets: 10}},
+		{"one lost", append(run(1, 4), 6), MediaStats{Packets: 5, Lost: 1}},
+		{"late, not lost", []uint16{1, 2, 4, 3, 5}, MediaStats{Packets: 5, Late: 1}},
+		{"duplicate", []uint16{1, 2, 2, 3, 1}, MediaStats{Packets: 5, Duplicate: 2}},
+		{"duplicate of a late one", []uint16{1, 2, 4, 3, 3}, MediaStats{Packets: 5, Late: 1, Duplicate: 1}},
+		{"duplicates hide no loss", []uint16{1, 2, 2, 4}, MediaStats{Packets: 4, Duplicate: 1, Lost: 1}},
+		{"round the end", []uint16{65534, 65535, 0, 1}, MediaStats{Packets: 4}},
+		{"lost round the end", []uint16{65534, 1}, MediaStats{Packets: 2, Lost: 2}},
+		{"late round the end", []uint16{65534, 0, 65535}, MediaStats{Packets: 3, Late: 1}},
+		{"overtook the first", []uint16{5, 4, 6}, MediaStats{Packets: 3, Late: 1}},
+		{"window of two words", append(append(run(1, 50), run(52, 140)...), 51, 51), MediaStats{Packets: 141, Late: 1, Duplicate: 1}},
+		{"step within dropout", []uint16{1, 3000}, MediaStats{Packets: 2, Lost: 2998}},
+		{"a stray far off", []uint16{1, 2, 40000, 3}, MediaStats{Packets: 4}},
+		{"restart far off", []uint16{1, 3, 40000, 40001, 40003}, MediaStats{Packets: 5, Lost: 2}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var m Meter
+			for _, s := range tt.seqs {
+				m.Observe(packet(1, s), time.Unix(1, 0))
+			}
+			tt.want.SSRCs, tt.want.Bytes = 1, tt.want.Packets*200
+			if d := cmp.Diff(tt.want, m.Stats(), cmpopts.IgnoreFields(MediaStats{}, "Jitter")); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestMeterSources(t *testing.T) {
+	var m Meter
+	m.Observe([]byte{0x80, 96}, time.Now())
+	if got := m.Stats(); got != (MediaStats{}) {
+		t.Errorf("noise counted: %+v", got)
+	}
+	now := time.Now()
+	for _, s := range []uint16{1, 3} { // one lost each
+		for ssrc := range uint32(2 * maxSources) {
+			m.Observe(packet(ssrc, s), now)
+		}
+	}
+	// Of 16 sources taking turns each is forgotten before it speaks again.
+	if got := m.Stats(); got.SSRCs != 4*maxSources || got.Packets != 4*maxSources || got.Lost != 0 {
+		t.Errorf("%+v", got)
+	}
+	for _, s := range []uint16{10, 12} {
+		m.Observe(packet(99, s), now)
+	}
+	for ssrc := range uint32(maxSources) {
+		m.Observe(packet(200+ssrc, 1), now)
+	}
+	if got := m.Stats(); got.Lost != 1 {
+		t.Errorf("a forgotten source's loss was forgotten: %+v", got)
+	}
+}
+
+// TestMeterJitter: RFC 3550, A.8 with packets that are each d late in turn, at clocks of all sorts.
+func TestMeterJitter(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		pt   byte
+		told uint32
+		rate uint32
+		want bool
+	}{
+		{"static, PCMU", 0, 0, 8000, true},
+		{"static, MPEG video", 32, 0, 90000, true},
+		{"told, x-asf-pf", 96, 1000, 1000, true},
+		{"told, AAC", 97, 48000, 48000, true},
+		{"not known", 96, 0, 90000, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var m Meter
+			m.SetClockRate(tt.pt, tt.told)
+			start, d := time.Unix(0, 0), 10*time.Millisecond
+			for i := range 2000 {
+				sent := time.Duration(i) * 20 * time.Millisecond
+				b := packet(1, uint16(i))
+				b[1] = tt.pt
+				binary.BigEndian.PutUint32(b[4:], uint32(uint64(sent)*uint64(tt.rate)/uint64(time.Second)))
+				m.Observe(b, start.Add(sent+time.Duration(i%2)*d))
+			}
+			got := m.Stats().Jitter
+			if !tt.want && got != 0 || tt.want && (got < d*8/10 || got > d*11/10) {
+				t.Errorf("jitter %v", got)
+			}
+		})
+	}
+}
