@@ -63,7 +63,7 @@ func leaves(v reflect.Value, path string, into map[string]string) {
 		f, at := v.Field(i), join(path, v.Type().Field(i).Tag.Get("yaml"))
 		_, own := f.Addr().Interface().(yaml.NodeUnmarshaler)
 		switch {
-		case !own && f.Kind() == reflect.Struct && f.Type() != reflect.TypeFor[Node]() && f.Type().PkgPath() != "net/netip":
+		case !own && f.Kind() == reflect.Struct && f.Type().PkgPath() != "net/netip":
 			leaves(f, at, into)
 		case f.Kind() == reflect.Slice && f.Type() != reflect.TypeFor[[]Listen]():
 			leaves(f.Index(0), at+"[]", into)

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"mediagate/internal/config"
+)
+
+func newCheck() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "check -c FILE",
+		Short: "Print every fault of a configuration, or what is in effect",
+		Long: "check reads a configuration file and prints every fault of it with its line, or, if there is none, the\n" +
+			"effective configuration with every default written out. Nothing is started and nothing is bound.\n\n" +
+			"The exit code is 0 without a fault, 1 with one.",
+		Example: "  mediagate check -c mediagate.yaml\n" +
+			"  mediagate check -c mediagate.yaml > /dev/null && systemctl restart mediagate",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if path == "" {
+				return usagef("name the file with -c FILE")
+			}
+			cfg, err := config.Load(path)
+			if err != nil {
+				return err
+			}
+			out, err := cfg.YAML()
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(out)
+			return err
+		},
+	}
+	cmd.Flags().StringVarP(&path, "config", "c", "", "configuration `FILE`")
+	return cmd
+}

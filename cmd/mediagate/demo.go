@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"mediagate/gateway"
+	"mediagate/internal/config"
+	"mediagate/internal/origin"
+	"mediagate/internal/player"
+)
+
+// samplePath is where the embedded origin has the bundled sample.
+const samplePath = "/sample.wmv"
+
+// rowTimeout bounds one row: the sample's length and a slow machine.
+const rowTimeout = 25 * time.Second
+
+// errRowFailed is what demo returns when the table says why.
+var errRowFailed = errors.New("demo: a row failed, see the table")
+
+func newDemo() *cobra.Command {
+	var keep bool
+	level := "error"
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Show the gateway at work between embedded origins and the built-in player",
+		Long: "demo starts two Windows-Media-like origins on 127.0.0.2 and 127.0.0.3 and the gateway on 127.0.0.1, plays the\n" +
+			"bundled sample through it by each transport, compares what the player got with the session record, and prints\n" +
+			"a table, within a minute. The exit code is 1 if a row fails.\n\n" +
+			"Port 554 is used if it can be bound, else 8554 or the next free one.",
+		Example: "  mediagate demo\n  mediagate demo --keep     leave it running, for ffplay or VLC",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
+			defer stop()
+			log := newLogger(config.Log{Level: level, Format: "console"}, cmd.ErrOrStderr())
+			return runDemo(ctx, cmd.OutOrStdout(), keep, log)
+		},
+	}
+	cmd.Flags().BoolVar(&keep, "keep", false, "leave everything running until a signal and print the URLs to play")
+	cmd.Flags().StringVar(&level, "log-level", level, "debug, info, warn or error")
+	return cmd
+}
+
+// runDemo sets the stage, plays every row and prints the table.
+func runDemo(ctx context.Context, out io.Writer, keep bool, log *zap.Logger) (err error) {
+	dir, err := os.MkdirTemp("", "mediagate-demo-")
+	if err != nil {
+		return fmt.Errorf("demo: make folder for session records: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	ports, err := choosePorts(out, canBindTCP, canBindPair)
+	if err != nil {
+		return err
+	}
+	records := filepath.Join(dir, "sessions.jsonl")
+	st, err := openStage(ctx, ports, records, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.close()) }()
+	results := playRows(ctx, st.base, records, log)
+	if ctx.Err() != nil {
+		return errors.New("demo: interrupted")
+	}
+	printTable(out, results)
+	if keep {
+		printURLs(out, st.base)
+		select {
+		case <-ctx.Done():
+		case err := <-st.ended: // one of the three ended on its own
+			return err
+		}
+	}
+	for _, r := range results {
+		if r.fault != "" {
+			return errRowFailed
+		}
+	}
+	return nil
+}
+
+// stage is the two origins and the gateway, running.
+type stage struct {
+	base  string // rtsp address of the gateway without the scheme: host:port
+	stop  context.CancelFunc
+	wg    sync.WaitGroup
+	ended chan error // what Run of each returned; room for all three
+}
+
+// openStage starts the origins and the gateway; on an error nothing is left running.
+func openStage(ctx context.Context, p demoPorts, records string, log *zap.Logger) (*stage, error) {
+	ctx, stop := context.WithCancel(ctx)
+	st := &stage{stop: stop, ended: make(chan error, len(demoOrigins)+1)}
+	st.base = netip.AddrPortFrom(demoGateway, p.rtsp).String()
+	fail := func(err error) (*stage, error) { return nil, errors.Join(err, st.close()) }
+	for _, at := range demoOrigins {
+		o, err := origin.New(origin.Config{
+			Listen: netip.AddrPortFrom(at, p.rtsp), Media: p.media, Logger: log.Named("origin").Named(at.String()),
+		})
+		if err != nil {
+			return fail(err)
+		}
+		if err := o.Start(); err != nil {
+			return fail(err)
+		}
+		st.run(ctx, o.Run)
+	}
+	g, err := gateway.New(demoConfig(p, records), gateway.Options{Logger: log, Version: versionText()})
+	if err != nil {
+		return fail(err)
+	}
+	st.run(ctx, g.Run)
+	select {
+	case <-g.Ready():
+		return st, nil
+	case err := <-st.ended:
+		return fail(err)
+	}
+}
+
+func (st *stage) run(ctx context.Context, run func(context.Context) error) {
+	st.wg.Go(func() { st.ended <- run(ctx) })
+}
+
+// close ends everything and returns what went wrong on the way, but for the end that was asked for.
+func (st *stage) close() error {
+	st.stop()
+	st.wg.Wait()
+	close(st.ended)
+	var errs []error
+	for err := range st.ended {
+		if !errors.Is(err, context.Canceled) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// demoConfig is the gateway of the demonstration. Round-robin shows both origins even to two players.
+func demoConfig(p demoPorts, records string) *config.Config {
+	c := config.Default()
+	pool := config.Pool{
+		Name: "windows-media", Policy: config.PolicyRoundRobin,
+		Monitor: config.Monitor{
+			Interval: config.Duration(5 * time.Second), Timeout: config.Duration(2 * time.Second), Rise: 1, Fall: 2,
+		},
+	}
+	for i, at := range demoOrigins {
+		pool.Nodes = append(pool.Nodes, config.Node{
+			Name: "wms" + strconv.Itoa(i+1), Address: at, Ports: config.Ports{RTSP: p.rtsp}, Weight: 1,
+		})
+	}
+	c.Pools = []config.Pool{pool}
+	c.VirtualServers = []config.VirtualServer{{
+		Name: "RTSP Control", Protocol: config.ProtocolRTSP, Pool: pool.Name,
+		Listen: []config.Listen{{Addr: demoGateway, Port: p.rtsp}},
+	}}
+	c.Sessions.Log = records
+	c.Relay.ClientMedia.Ports = config.PortRange{Lo: p.media, Hi: p.media + 1}
+	return c
+}
+
+// playRow plays the sample once.
+func playRow(ctx context.Context, url string, log *zap.Logger) (*player.Report, error) {
+	ctx, cancel := context.WithTimeout(ctx, rowTimeout)
+	defer cancel()
+	return player.Play(ctx, player.Options{URL: url, Resend: true, PacketPair: true, Logger: log.Named("player")})
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"mediagate/gateway"
+	"mediagate/internal/config"
+)
+
+// runFlags are the flags of run.
+type runFlags struct {
+	config, origin string
+	listen         []string
+}
+
+func newRun() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run (-c FILE | --origin ADDR [--listen ADDR])",
+		Short: "Run the gateway",
+		Long: "run serves a configuration file, or one origin server without a file: RTSP on port 554 of every address.\n\n" +
+			"SIGTERM and SIGINT drain: no new sessions, present ones run on until timeouts.drain is over; a second one\n" +
+			"stops now. SIGHUP opens the session log anew after it was rotated; it does not read the configuration again\n" +
+			"in this version.\n\n" +
+			"The log goes to standard error, session records to sessions.log (standard output unless the file says\n" +
+			"otherwise). The exit code is 0 after a stop that was asked for, 1 after a fault.",
+		Example: "  mediagate run -c /etc/mediagate.yaml\n" +
+			"  mediagate run --origin 192.0.2.11\n" +
+			"  mediagate run --origin 192.0.2.11:8554 --listen :8554     without root",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := f.load()
+			if err != nil {
+				return err
+			}
+			log := newLogger(cfg.Log, cmd.ErrOrStderr())
+			defer func() { _ = log.Sync() }() // standard error has nothing to flush
+			return serve(cmd.Context(), cfg, log)
+		},
+	}
+	cmd.Flags().StringVarP(&f.config, "config", "c", "", "configuration `FILE`")
+	cmd.Flags().StringVar(&f.origin, "origin", "", "serve the one origin at `ADDR`, an IP address with or without a port")
+	cmd.Flags().StringArrayVar(&f.listen, "listen", nil,
+		"with --origin: listen on `ADDR`, such as :8554 or 192.0.2.1:554, instead of :554; may be repeated")
+	return cmd
+}
+
+// load returns the configuration that the flags name.
+func (f runFlags) load() (*config.Config, error) {
+	switch {
+	case f.config == "" && f.origin == "":
+		return nil, usagef("name a file with -c FILE, or an origin server with --origin ADDR")
+	case f.config != "" && f.origin != "":
+		return nil, usagef("-c and --origin exclude each other")
+	case f.config != "" && f.listen != nil:
+		return nil, usagef("--listen goes with --origin; a file has its own listen addresses")
+	case f.config != "":
+		return config.Load(f.config)
+	}
+	cfg, err := config.ForOrigin(f.origin)
+	if err != nil || f.listen == nil {
+		return cfg, err
+	}
+	vs := &cfg.VirtualServers[0]
+	vs.Listen = nil
+	for _, text := range f.listen {
+		l, err := config.ParseListen(text)
+		if err != nil {
+			return nil, config.Faults{{File: "--listen", Text: text, What: err.Error()}}
+		}
+		vs.Listen = append(vs.Listen, l)
+	}
+	return cfg, cfg.Validate()
+}
+
+// serve runs the gateway until a signal stops it.
+func serve(ctx context.Context, cfg *config.Config, log *zap.Logger) error {
+	g, err := gateway.New(cfg, gateway.Options{Logger: log, Version: versionText()})
+	if err != nil {
+		return err
+	}
+	// Room for one signal of each kind that matters; what comes on top says nothing new.
+	signals := make(chan os.Signal, 3)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	return supervise(ctx, g, time.Duration(cfg.Timeouts.Drain), signals, log)
+}
+
+// runner is the gateway as supervise sees it.
+type runner interface {
+	Run(context.Context) error
+	Ready() <-chan struct{}
+	Shutdown(context.Context) error
+	ReopenLogs() error
+}
+
+// supervise runs g and passes signals on to it: the first to stop drains, the second, or one before g is ready, stops
+// now. It returns when g has ended.
+func supervise(ctx context.Context, g runner, drain time.Duration, signals <-chan os.Signal, log *zap.Logger) error {
+	ctx, stopNow := context.WithCancel(ctx)
+	defer stopNow()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ended := make(chan error, 1) // Run ends once
+	wg.Go(func() { ended <- g.Run(ctx) })
+	draining := false
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case sig := <-signals:
+			switch {
+			case sig == syscall.SIGHUP:
+				reopen(g, log)
+			case draining || !isReady(g):
+				log.Info("stopping now", zap.Stringer("signal", sig))
+				stopNow()
+			default:
+				draining = true
+				log.Info("asked to stop", zap.Stringer("signal", sig), zap.Duration("drain_at_most", drain))
+				bound, cancel := context.WithTimeout(ctx, drain)
+				defer cancel()
+				wg.Go(func() { _ = g.Shutdown(bound) }) // that its time ran out is no fault, and Run ends after it
+			}
+		}
+	}
+}
+
+func isReady(g runner) bool {
+	select {
+	case <-g.Ready():
+		return true
+	default:
+		return false
+	}
+}
+
+func reopen(g runner, log *zap.Logger) {
+	if err := g.ReopenLogs(); err != nil {
+		log.Error("session log not reopened", zap.Error(err))
+		return
+	}
+	log.Info("session log reopened; reading the configuration again is not in this version yet")
+}
+
+// newLogger returns the program's log as the configuration wants it.
+func newLogger(cfg config.Log, to io.Writer) *zap.Logger {
+	enc := zap.NewProductionEncoderConfig()
+	enc.TimeKey = "time"
+	enc.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	enc.EncodeDuration = zapcore.StringDurationEncoder
+	level, err := zapcore.ParseLevel(cfg.Level)
+	if err != nil {
+		level = zapcore.InfoLevel // config has checked it
+	}
+	encoder := zapcore.NewJSONEncoder(enc)
+	if cfg.Format == "console" {
+		encoder = zapcore.NewConsoleEncoder(enc)
+	}
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(to)), level))
+}
