@@ -1,0 +1,74 @@
+package udprelay
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// payload is seven MPEG transport stream packets and the RTP header, the size that relays are measured with.
+const payload = 1316
+
+// BenchmarkForward sends through real sockets on loopback, one packet at a time over the flows in turn: one operation
+// is origin's send, the relay, client's receive.
+func BenchmarkForward(b *testing.B) {
+	for mode, ports := range map[string]PortRange{"own": {20000, 22999}, "shared": {5004, 5005}} {
+		for _, n := range []int{1, 1000} {
+			b.Run(fmt.Sprintf("%s/flows=%d", mode, n), func(b *testing.B) { benchForward(b, ports, n) })
+		}
+	}
+}
+
+func benchForward(b *testing.B, ports PortRange, n int) {
+	h := newHosts()
+	r := newRelay(b, Config{ClientPorts: ports, OriginPorts: PortRange{23000, 25999}, Linger: -1})
+	c, o := newEnd(b, h.client, 30000), newEnd(b, h.origin, 40000)
+	to := make([]netip.AddrPort, n)
+	for i := range to {
+		f := reserve(b, r, h.spec())
+		connect(b, f, Client, Peer{Addr: h.client, RTP: 30000, RTCP: 30001})
+		connect(b, f, Origin, Peer{Addr: h.origin, RTP: 40000, RTCP: 40001})
+		to[i] = rtpPort(f.OriginPair())
+	}
+	in, out := packet(1, 0), make([]byte, 2*payload)
+	in = append(in, make([]byte, payload-len(in))...)
+	if err := c.SetReadDeadline(time.Now().Add(10 * time.Minute)); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(payload)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		in[2], in[3] = byte(i/n>>8), byte(i/n)
+		o.send(to[i%n], in)
+		if _, _, err := c.ReadFromUDPAddrPort(out); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkHandle is the relay's own part of a packet, without the network.
+func BenchmarkHandle(b *testing.B) {
+	h := newHosts()
+	r := newRelay(b, Config{ClientPorts: PortRange{5004, 5005}, Linger: -1, Listen: listenNull})
+	f := reserve(b, r, h.spec())
+	connect(b, f, Client, Peer{Addr: h.client, RTP: 30000, RTCP: 30001})
+	connect(b, f, Origin, Peer{Addr: h.origin, RTP: 40000, RTCP: 40001})
+	f.SetClockRate(96, 90000)
+	in := append(packet(1, 0), make([]byte, payload-200)...)
+	from, rr := netip.AddrPortFrom(h.origin, 40000), report(9, 1, 0, 0)
+	fromClient := netip.AddrPortFrom(h.client, 30001)
+	b.Run("media", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			in[2], in[3] = byte(i>>8), byte(i)
+			f.legs[Origin].sock[rtp].handle(in, false, from)
+		}
+	})
+	b.Run("report", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			f.legs[Client].sock[rtcp].handle(rr, false, fromClient)
+		}
+	})
+}

@@ -1,0 +1,72 @@
+package udprelay_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"mediagate/udprelay"
+)
+
+// A session reserves a flow, promises its ports to both sides, connects it when they have answered, and closes it.
+func Example() {
+	client, origin := netip.MustParseAddr("127.78.0.1"), netip.MustParseAddr("127.78.0.2")
+	relay, err := udprelay.New(udprelay.Config{
+		ClientPorts: udprelay.PortRange{Lo: 5004, Hi: 5005}, // one pair for all
+		OriginPorts: udprelay.PortRange{Lo: 20000, Hi: 20999},
+		Linger:      10 * time.Millisecond,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer relay.Close()
+	if err := relay.Open(client); err != nil { // at start
+		fmt.Println(err)
+		return
+	}
+	flow, err := relay.Reserve(udprelay.Spec{ClientLocal: client, OriginLocal: origin})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("to the client:", flow.ClientPair())
+	fmt.Println("to the origin:", flow.OriginPair())
+	for side, peer := range map[udprelay.Side]udprelay.Peer{
+		udprelay.Client: {Addr: netip.MustParseAddr("127.78.0.10"), RTP: 50000, RTCP: 50001},
+		udprelay.Origin: {Addr: netip.MustParseAddr("127.78.0.20"), RTP: 5004, RTCP: 5005},
+	} {
+		if err := flow.Connect(side, peer); err != nil {
+			fmt.Println(err)
+		}
+	}
+	flow.AddSSRC(0x1234)         // ssrc= of a Transport field
+	flow.SetClockRate(96, 90000) // a=rtpmap
+	fmt.Println("in use:", relay.InUse(), "packets:", flow.Stats().ToClient.Packets, "seen:", !flow.LastSeen(udprelay.Origin).IsZero())
+	flow.Close()
+	<-flow.Done()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	fmt.Println("in use:", relay.InUse(), "error:", relay.Shutdown(ctx), "dropped:", relay.Drops())
+	// Output:
+	// to the client: {127.78.0.1 5004 5005}
+	// to the origin: {127.78.0.2 20000 20001}
+	// in use: 1 packets: 0 seen: false
+	// in use: 0 error: <nil> dropped: map[]
+}
+
+// A Meter also serves media that does not pass a flow, such as interleaved RTP.
+func ExampleMeter() {
+	var m udprelay.Meter
+	m.SetClockRate(96, 1000)
+	for _, sequence := range []byte{1, 2, 4} {
+		m.Observe([]byte{0x80, 96, 0, sequence, 0, 0, 0, 0, 0, 0, 0, 7}, time.Now())
+	}
+	s := m.Stats()
+	fmt.Println(s.Packets, "packets,", s.Lost, "lost,", s.SSRCs, "source")
+	fmt.Println(udprelay.DropNotRTP, udprelay.LatchSameAddress, udprelay.Client)
+	// Output:
+	// 3 packets, 1 lost, 1 source
+	// not-rtp same-address client
+}
