@@ -58,22 +58,25 @@ func (g *fakeGateway) ReopenLogs() error {
 	return nil
 }
 
+// at is a signal at a second.
+type at struct {
+	second int
+	signal os.Signal
+}
+
+type superviseCase struct {
+	name     string
+	notReady bool
+	sessions time.Duration
+	signals  []at
+	ends     int // second
+	drained  bool
+	reopened int
+}
+
 // TestSupervise sends signals at given seconds and looks when and how the program ended.
 func TestSupervise(t *testing.T) {
-	type at struct {
-		second int
-		signal os.Signal
-	}
-	const drain = 30 * time.Second
-	tests := []struct {
-		name     string
-		notReady bool
-		sessions time.Duration
-		signals  []at
-		ends     int // second
-		drained  bool
-		reopened int
-	}{
+	tests := []superviseCase{
 		{"nobody there", false, 0, []at{{1, syscall.SIGTERM}}, 1, true, 0},
 		{"sessions run on", false, 7 * time.Second, []at{{1, syscall.SIGINT}}, 8, true, 0},
 		{"sessions outlast the drain", false, time.Hour, []at{{1, syscall.SIGTERM}}, 31, false, 0},
@@ -84,27 +87,29 @@ func TestSupervise(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				g := &fakeGateway{ready: make(chan struct{}), sessions: tt.sessions, end: make(chan struct{})}
-				if !tt.notReady {
-					close(g.ready)
-				}
-				signals := make(chan os.Signal, 3)
-				for _, s := range tt.signals {
-					time.AfterFunc(time.Duration(s.second)*time.Second, func() { signals <- s.signal })
-				}
-				begin := time.Now()
-				if err := supervise(t.Context(), g, drain, signals, zap.NewNop()); err != nil {
-					t.Error(err)
-				}
-				if got := time.Since(begin); got != time.Duration(tt.ends)*time.Second {
-					t.Errorf("ended after %s, want %ds", got, tt.ends)
-				}
-				if g.drained != tt.drained || g.reopened != tt.reopened {
-					t.Errorf("drained %t, reopened %d; want %t, %d", g.drained, g.reopened, tt.drained, tt.reopened)
-				}
-			})
+			synctest.Test(t, tt.run)
 		})
+	}
+}
+
+func (tt superviseCase) run(t *testing.T) {
+	g := &fakeGateway{ready: make(chan struct{}), sessions: tt.sessions, end: make(chan struct{})}
+	if !tt.notReady {
+		close(g.ready)
+	}
+	signals := make(chan os.Signal, 3)
+	for _, s := range tt.signals {
+		time.AfterFunc(time.Duration(s.second)*time.Second, func() { signals <- s.signal })
+	}
+	begin := time.Now()
+	if err := supervise(t.Context(), g, 30*time.Second, signals, zap.NewNop()); err != nil {
+		t.Error(err)
+	}
+	if got := time.Since(begin); got != time.Duration(tt.ends)*time.Second {
+		t.Errorf("ended after %s, want %ds", got, tt.ends)
+	}
+	if g.drained != tt.drained || g.reopened != tt.reopened {
+		t.Errorf("drained %t, reopened %d; want %t, %d", g.drained, g.reopened, tt.drained, tt.reopened)
 	}
 }
 
