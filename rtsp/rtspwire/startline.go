@@ -25,12 +25,12 @@ func (r *Reader) startLine() error {
 	for {
 		end, next, ok := h.find(r.data())
 		text := r.data()[:min(h.seen, r.lim.Line+1)]
-		if i := checked + indexControl(text[checked:]); i >= checked && !seemsMeant(text[:i]) {
+		if i := checked + indexControl(text[checked:]); i >= checked && !seemsMeant(text[:i], false) {
 			return r.garbage(resync(text[:i+1]))
 		}
 		checked = len(text)
 		if len(text) > r.lim.Line {
-			if !seemsMeant(text) {
+			if !seemsMeant(text, false) {
 				return r.garbage(resync(text))
 			}
 			h.kind = lineBad
@@ -72,7 +72,7 @@ func classify(line string) lineKind {
 	if _, _, _, ok := splitRequest(line); ok {
 		return lineRequest
 	}
-	if seemsMeant([]byte(line)) {
+	if seemsMeant([]byte(line), true) {
 		return lineBad
 	}
 	for w := range strings.FieldsSeq(line) {
@@ -89,8 +89,8 @@ func hasVersion(s string) bool {
 }
 
 // seemsMeant reports whether text begins like a request or a response, whatever follows: a known protocol, or a word
-// of capitals like every method that was ever defined.
-func seemsMeant(text []byte) bool {
+// of capitals like every method that was ever defined. Only on a whole line may that word stand alone.
+func seemsMeant(text []byte, whole bool) bool {
 	if hasVersion(string(text[:min(6, len(text))])) {
 		return true
 	}
@@ -98,7 +98,7 @@ func seemsMeant(text []byte) bool {
 	for n < len(text) && ('A' <= text[n] && text[n] <= 'Z' || text[n] == '_') {
 		n++
 	}
-	return 3 <= n && n <= 32 && (n == len(text) || isBlank(text[n]))
+	return 3 <= n && n <= 32 && (n == len(text) && whole || n < len(text) && isBlank(text[n]))
 }
 
 // resync returns how much of garbage goes before something that could be a frame or a response.

@@ -101,6 +101,11 @@ func badTransport(v string) string {
 
 // contradiction names a parameter on which two readers of the alternative would differ.
 func (t *TransportSpec) contradiction() string {
+	for _, p := range t.parts[1:] {
+		if name, _, _ := splitParam(p); hasFold(name, "RTP/") {
+			return "protocol" // gortsplib takes a protocol in any place
+		}
+	}
 	for _, name := range [...]string{
 		"client_port", "server_port", "port", "destination", "source", "interleaved", "ssrc", "mode", "ttl",
 	} {

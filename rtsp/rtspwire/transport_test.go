@@ -65,6 +65,7 @@ func TestTransportRefused(t *testing.T) {
 		{"only commas", " , ,"},
 		{"two client ports, first taken by one reader, last by another", "RTP/AVP;client_port=1-2;client_port=3-4"},
 		{"the second in other spelling", "RTP/AVP;destination=192.0.2.1;Destination = 192.0.2.2"},
+		{"a second protocol", "RTP/AVP;unicast;client_port=1-2;rtp/avp/tcp;interleaved=0-1"},
 		{"open quote", `RTP/AVP;mode="PLAY`},
 		{"escaped quote", `RTP/AVP;mode="PLAY\";client_port=1-2;x="`},
 		{"NUL", "RTP/AVP\x00"},
