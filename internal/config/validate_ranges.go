@@ -28,7 +28,7 @@ func (k *checker) relay(r Relay) {
 		k.say(origin, "overlaps with %s %s; move one of them", client, r.ClientMedia.Ports)
 	}
 	k.oneOf("relay.client_media.latch", r.ClientMedia.Latch, LatchOff, LatchSameAddress)
-	k.span("relay.linger", r.Linger, 0, 5*time.Minute)
+	k.span("relay.linger", r.Linger, 10*time.Millisecond, 5*time.Minute)
 }
 
 // portRange checks one range of media ports.
@@ -61,7 +61,7 @@ func (k *checker) limits(l Limits) {
 	k.size("limits.header", l.Header, ki, 16*mi)
 	k.number("limits.fields", l.Fields, 16, 10000)
 	k.size("limits.body", l.Body, 4*ki, 64*mi)
-	k.size("limits.garbage", l.Garbage, 0, 16*mi)
+	k.size("limits.garbage", l.Garbage, 1, 16*mi)
 	k.number("limits.connections", l.Connections, 1, 1000000)
 	k.number("limits.pipeline", l.Pipeline, 1, 1024)
 	k.number("limits.syntax_errors", l.SyntaxErrors, 1, 100)
