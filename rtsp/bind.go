@@ -168,6 +168,7 @@ func (s *session) takeOver(a attachment) {
 	s.peers = append(s.peers, a.peer)
 	a.peer.owner.Store(s)
 	a.taken <- true
+	s.leaving = nil
 	s.clientAddr = addrPortOf(a.peer.conn.RemoteAddr())
 	s.local = addrPortOf(a.peer.conn.LocalAddr())
 	s.life.clientSpoke(time.Now())
@@ -206,6 +207,5 @@ func (s *session) canDetach() bool {
 func (s *session) detach(cause error) {
 	s.log.Info("player closed its connection, media over UDP runs on", zap.Error(cause))
 	_ = s.client.conn.Close() // it is read no more
-	s.client = nil
-	s.queue = nil
+	s.client, s.leaving = nil, nil
 }

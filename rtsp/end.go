@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"mediagate/balancer"
 	"mediagate/internal/sessionlog"
 	"mediagate/rtsp/rtspwire"
 	"mediagate/udprelay"
@@ -20,6 +21,26 @@ type end struct {
 	who byte
 	why string
 	err error // for the log, may be nil
+}
+
+// blame says whose fault a refusal is, if it is not the player's own.
+func blame(err error) (who byte, ok bool) {
+	for _, row := range []struct {
+		err error
+		who byte
+	}{
+		{errOriginSilent, sessionlog.WhoOriginTimeout},
+		{errOriginBroke, sessionlog.WhoOrigin},
+		{balancer.ErrNoNode, sessionlog.WhoNode},
+		{errOriginRefused, sessionlog.WhoNode},
+		{udprelay.ErrPortsExhausted, sessionlog.WhoResource},
+		{errDraining, sessionlog.WhoGateway},
+	} {
+		if errors.Is(err, row.err) {
+			return row.who, true
+		}
+	}
+	return 0, false
 }
 
 // errShutdown is the cause of a session that the gateway's own end ended.

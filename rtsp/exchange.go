@@ -47,6 +47,7 @@ func (s *session) nextRequest() {
 		}
 		s.startRequest(req)
 	}
+	s.depart()
 }
 
 // startRequest checks a request, and forwards or refuses it, or gives it to the session that it belongs to.
@@ -127,7 +128,7 @@ func (s *session) refuse(ex *exchange, err error) {
 		resp.Header.Add("Unsupported", ex.in.Header.Get("Proxy-Require")) // RFC 2326, section 12.42
 	}
 	s.log.Info("request refused", zap.String("method", ex.in.Method), zap.Int("status", status), zap.Error(err))
-	s.refused = err.Error()
+	s.refused = err
 	s.toClient(resp.Append)
 	s.current = nil
 }

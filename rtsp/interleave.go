@@ -1,6 +1,7 @@
 package rtsp
 
 import (
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +34,7 @@ func (t *routes) with(channel uint8, r *route) *routes {
 	return next
 }
 
-// writeError is a failed write of media to the side that it names, seen by the other side's pump.
+// writeError is media that the side it names does not take, seen by the other side's pump.
 type writeError struct {
 	side udprelay.Side
 	err  error
@@ -60,7 +61,11 @@ func (s *session) relayFrame(from udprelay.Side, f *rtspwire.Frame) error {
 		r.meter.Observe(f.Payload, now)
 	}
 	if err := r.to.out.frame(r.channel, f.Payload); err != nil {
-		return &writeError{side: r.to.side, err: err}
+		if errors.Is(err, errStalled) {
+			return &writeError{side: r.to.side, err: err}
+		}
+		s.unwritten.Add(1) // the connection is broken: its own pump tells, after what the other side said last (a TEARDOWN)
+		return nil
 	}
 	r.packets.Add(1)
 	r.bytes.Add(uint64(len(f.Payload)))

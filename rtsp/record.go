@@ -52,8 +52,10 @@ func (s *session) writeRecord() {
 		first = earliest(first, time.Unix(0, n))
 	}
 	r.FirstMedia = sessionlog.SecondsAfter(s.life.started, first)
-	if n := s.stray.Load(); n != 0 {
-		r.Drops["unknown-channel"] += n
+	for reason, n := range map[string]uint64{"unknown-channel": s.stray.Load(), "write-error": s.unwritten.Load()} {
+		if n != 0 {
+			r.Drops[reason] += n
+		}
 	}
 	for _, p := range s.peers {
 		if p.owner.Load() != s {
@@ -67,18 +69,22 @@ func (s *session) writeRecord() {
 		control.Out += p.out.n.Load()
 		r.SkippedBytes += p.reader.Skipped()
 	}
-	r.End = sessionlog.EndState{Who: s.end.who, Phase: s.phase}
-	r.Why = s.why()
+	r.End, r.Why = s.outcome()
 	s.logEnd(r.End)
 	s.proxy.cfg.Record(r)
 }
 
-// why is the end's sentence, with the last refusal where that is what made the player go.
-func (s *session) why() string {
-	if s.refused != "" && s.end.who == sessionlog.WhoClient && len(s.retired) == 0 {
-		return s.end.why + " after a refusal: " + s.refused
+// outcome is the end state with its sentence. A player that goes because nothing could be set up for it went because of
+// the refusal: that names who ended the session.
+func (s *session) outcome() (sessionlog.EndState, string) {
+	state := sessionlog.EndState{Who: s.end.who, Phase: s.phase}
+	if s.refused == nil || s.end.who != sessionlog.WhoClient || len(s.retired) > 0 {
+		return state, s.end.why
 	}
-	return s.end.why
+	if who, ok := blame(s.refused); ok {
+		state.Who = who
+	}
+	return state, s.end.why + " after a refusal: " + s.refused.Error()
 }
 
 func earliest(a, b time.Time) time.Time {

@@ -31,6 +31,7 @@ type session struct {
 	// Shared with the pumps.
 	routes     [2]atomic.Pointer[routes] // by the side that the frame comes from
 	stray      atomic.Uint64             // frames on channels that nobody set up
+	unwritten  atomic.Uint64             // frames to a side that was gone already
 	firstFrame atomic.Int64              // unix nanoseconds of the first interleaved media frame, 0: none
 	lastFrame  atomic.Int64
 
@@ -52,10 +53,11 @@ type session struct {
 	originCSeq uint32
 	strikes    int
 	life       lifeClock
-	phase      byte   // second letter of the end state
-	refused    string // the last refusal, for the record
-	tornDown   bool   // the player has sent a TEARDOWN of its own
-	published  bool   // the client has announced a presentation of its own
+	phase      byte  // second letter of the end state
+	leaving    error // the player's connection has ended by this, its last requests are not answered yet
+	refused    error // the last refusal, for the record
+	tornDown   bool  // the player has sent a TEARDOWN of its own
+	published  bool  // the client has announced a presentation of its own
 	retired    []*media
 	peers      []*peer // every connection it ever had, to wait for their pumps
 	rec        *sessionlog.Record
@@ -177,11 +179,20 @@ func (s *session) onClientError(err error) {
 		}
 		return
 	}
-	if s.canDetach() {
-		s.detach(err)
-		return
+	s.leaving = err
+	s.depart()
+}
+
+// depart ends or detaches the conversation of a player that is gone, once what it asked last is answered: players send a
+// TEARDOWN and close without waiting.
+func (s *session) depart() {
+	switch {
+	case s.leaving == nil || s.current != nil || len(s.queue) > 0 || s.end != nil:
+	case s.canDetach():
+		s.detach(s.leaving)
+	default:
+		s.endWith(s.endClientGone(s.leaving))
 	}
-	s.endWith(s.endClientGone(err))
 }
 
 // badCSeq is the CSeq of a message that could not be read whole, as far as it was read.

@@ -21,21 +21,20 @@ const (
 func (r *Reader) startLine() error {
 	h := &r.head
 	h.reset()
-	checked := 0
+	meant := false
 	for {
-		end, next, ok := h.find(r.data())
-		text := r.data()[:min(h.seen, r.lim.Line+1)]
-		if i := checked + indexControl(text[checked:]); i >= checked && !seemsMeant(text[:i], false) {
-			return r.garbage(resync(text[:i+1]))
-		}
-		checked = len(text)
-		if len(text) > r.lim.Line {
-			if !seemsMeant(text, false) {
-				return r.garbage(resync(text))
+		data := r.data()
+		if !meant {
+			h.seen += indexControl(data[h.seen:min(len(data), r.lim.Line+1)])
+			if h.seen < len(data) && isControl(data[h.seen]) && data[h.seen] != '\r' && data[h.seen] != '\n' {
+				if meant = seemsMeant(data[:h.seen], false); !meant {
+					return r.garbage(resync(data[:h.seen+1]))
+				}
 			}
-			h.kind = lineBad
-			h.over = &TooLargeError{What: "line", Limit: r.lim.Line}
-			return nil
+		}
+		end, next, ok := h.find(data)
+		if h.seen > r.lim.Line {
+			return r.longLine(data[:r.lim.Line+1])
 		}
 		if ok {
 			return r.judge(end, next)
@@ -44,6 +43,17 @@ func (r *Reader) startLine() error {
 			return unexpected(err)
 		}
 	}
+}
+
+// longLine judges a line by as much of it as a line may have.
+func (r *Reader) longLine(text []byte) error {
+	if !seemsMeant(text, false) {
+		r.head.reset()
+		return r.garbage(resync(text))
+	}
+	r.head.kind = lineBad
+	r.head.over = &TooLargeError{What: "line", Limit: r.lim.Line}
+	return nil
 }
 
 // judge takes a whole line as the start line, or skips it.
@@ -115,14 +125,17 @@ func resync(text []byte) int {
 	return n
 }
 
-func indexControl(b []byte) int {
-	for i, c := range b {
-		if c < ' ' && c != '\t' || c == 0x7f {
+// indexControl returns where the first control character stands, len(b) if there is none.
+func indexControl[T string | []byte](b T) int {
+	for i := range len(b) {
+		if isControl(b[i]) {
 			return i
 		}
 	}
-	return -1
+	return len(b)
 }
+
+func isControl(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }
 
 // splitRequest divides a request line (RFC 2326, section 6.1). More than one space between the words is read and
 // written as one; a space within the URL is refused, as its readers disagree on where the URL ends.
@@ -130,7 +143,7 @@ func splitRequest(line string) (method, url, version string, ok bool) {
 	method, rest, _ := cutBlank(line)
 	url, rest, _ = cutBlank(rest)
 	version, rest, _ = cutBlank(rest)
-	if rest != "" || !hasVersion(version) || indexControl([]byte(line)) >= 0 {
+	if rest != "" || !hasVersion(version) || indexControl(line) < len(line) {
 		return "", "", "", false
 	}
 	for i := range len(method) {

@@ -80,7 +80,7 @@ func ParseTransport(values ...string) (Transport, error) {
 }
 
 func badTransport(v string) string {
-	if indexControl([]byte(v)) >= 0 {
+	if indexControl(v) < len(v) {
 		return "control character"
 	}
 	for i := 0; i < len(v); i++ {
