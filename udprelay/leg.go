@@ -157,9 +157,3 @@ func (l *leg) target(k kind) netip.AddrPort {
 	}
 	return netip.AddrPort{}
 }
-
-// mayLatch reports whether port k of the peer may be learned without proof.
-func (l *leg) mayLatch(k kind) bool {
-	b := l.at.Load()
-	return b != nil && b.mayLatch(k, l.free)
-}

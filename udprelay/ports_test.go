@@ -70,6 +70,24 @@ func TestReserveRace(t *testing.T) {
 	if t.Failed() {
 		return
 	}
+	wantHeld(t, flows)
+	if _, err := r.Reserve(h.spec()); !errors.Is(err, ErrPortsExhausted) {
+		t.Errorf("one more: %v", err)
+	}
+	if r.InUse() != n {
+		t.Errorf("%d in use", r.InUse())
+	}
+	flows[7].Close()
+	<-flows[7].Done()
+	f := reserve(t, r, h.spec())
+	if f.ClientPair() != flows[7].ClientPair() {
+		t.Errorf("got %v, only %v was free", f.ClientPair(), flows[7].ClientPair())
+	}
+}
+
+// wantHeld checks that the flows' pairs are even, distinct, and bound.
+func wantHeld(t *testing.T, flows []*Flow) {
+	t.Helper()
 	taken := make(map[PortPair]bool)
 	for _, f := range flows {
 		for _, p := range []PortPair{f.ClientPair(), f.OriginPair()} {
@@ -84,18 +102,6 @@ func TestReserveRace(t *testing.T) {
 				}
 			}
 		}
-	}
-	if _, err := r.Reserve(h.spec()); !errors.Is(err, ErrPortsExhausted) {
-		t.Errorf("one more: %v", err)
-	}
-	if r.InUse() != n {
-		t.Errorf("%d in use", r.InUse())
-	}
-	flows[7].Close()
-	<-flows[7].Done()
-	f := reserve(t, r, h.spec())
-	if f.ClientPair() != flows[7].ClientPair() {
-		t.Errorf("got %v, only %v was free", f.ClientPair(), flows[7].ClientPair())
 	}
 }
 

@@ -60,20 +60,8 @@ func testForward(t *testing.T, r *Relay, h hosts, spec Spec) {
 	ortcp.send(rtcpPort(op), report(77, 1, 6, 128))
 	crtcp.want(rtcpPort(cp), report(77, 1, 6, 128))
 
-	var s Stats
-	eventually(t, "all counted", func() bool { s = f.Stats(); return s.ToClient.RTCPPackets == 1 && s.ToOrigin.RTCPPackets == 1 })
-	media, back := Traffic{4, 3*200 + 32, 1}, Traffic{2, 12 + 32, 1}
-	lost, fraction := uint64(5), 0.25
-	if spec.Publish {
-		media, back = back, media
-		lost, fraction = 6, 0.5
-	}
-	if s.FromOrigin != media || s.ToClient != media || s.FromClient != back || s.ToOrigin != back || len(s.Drops) != 0 {
-		t.Errorf("stats %+v", s)
-	}
-	if s.Media.Packets != 3 || s.Media.Lost != 0 || s.RTCPLost != lost || s.RTCPFractionLost != fraction {
-		t.Errorf("media %+v, reported lost %d %v", s.Media, s.RTCPLost, s.RTCPFractionLost)
-	}
+	wantFigures(t, f, spec.Publish)
+	s := f.Stats()
 	if s.ClientLearned != crtp.addr() || s.OriginLearned != ortp.addr() {
 		t.Errorf("learned %v %v", s.ClientLearned, s.OriginLearned)
 	}
@@ -85,6 +73,25 @@ func testForward(t *testing.T, r *Relay, h hosts, spec Spec) {
 	<-f.Done()
 	if err := f.Connect(Client, Peer{Addr: h.client, RTP: 1}); !errors.Is(err, ErrClosed) {
 		t.Errorf("Connect of a closed flow: %v", err)
+	}
+}
+
+// wantFigures waits until what testForward has sent is counted: the relay counts after it has sent.
+func wantFigures(t *testing.T, f *Flow, publish bool) {
+	t.Helper()
+	media, back := Traffic{4, 3*200 + 32, 1}, Traffic{2, 12 + 32, 1}
+	lost, fraction := uint64(5), 0.25
+	if publish {
+		media, back = back, media
+		lost, fraction = 6, 0.5
+	}
+	var s Stats
+	eventually(t, "all counted", func() bool { s = f.Stats(); return s.ToClient == media && s.ToOrigin == back })
+	if s.FromOrigin != media || s.FromClient != back || len(s.Drops) != 0 {
+		t.Errorf("stats %+v", s)
+	}
+	if s.Media.Packets != 3 || s.Media.Lost != 0 || s.RTCPLost != lost || s.RTCPFractionLost != fraction {
+		t.Errorf("media %+v, reported lost %d %v", s.Media, s.RTCPLost, s.RTCPFractionLost)
 	}
 }
 

@@ -138,17 +138,10 @@ func (h *host) find(k kind, from netip.AddrPort, b []byte) (*Flow, DropReason) {
 	if f := newestNaming(h.flows, b); f != nil && f.open() {
 		return f, DropNone
 	}
-	var learner *Flow
-	for _, f := range h.flows {
-		if f.open() && f.legs[Client].mayLatch(k) {
-			if learner != nil {
-				return nil, DropAmbiguous
-			}
-			learner = f
-		}
-	}
-	if learner != nil {
-		return learner, DropNone
+	if f, several := h.learner(k); f != nil {
+		return f, DropNone
+	} else if several {
+		return nil, DropAmbiguous
 	}
 	if f := newestNaming(h.flows, b); f != nil {
 		return f, DropNone // closed
@@ -160,6 +153,30 @@ func (h *host) find(k kind, from netip.AddrPort, b []byte) (*Flow, DropReason) {
 		return h.flows[0], DropNone // its leg says no and counts it
 	}
 	return nil, DropWrongPort
+}
+
+// learner is the one open flow that may learn port k, nil if there is none or several. Of several, those are left out
+// whose other port was heard as negotiated: no NAT changes their ports.
+func (h *host) learner(k kind) (found *Flow, several bool) {
+	var one, fresh *Flow
+	var ones, freshes int
+	for _, f := range h.flows {
+		b := f.legs[Client].at.Load()
+		if !f.open() || !b.mayLatch(k, f.legs[Client].free) {
+			continue
+		}
+		ones, one = ones+1, f
+		if other := 1 - k; !b.seen[other].IsValid() || b.seen[other] != b.advertised[other] {
+			freshes, fresh = freshes+1, f
+		}
+	}
+	switch {
+	case ones == 1:
+		return one, false
+	case freshes == 1:
+		return fresh, false
+	}
+	return nil, ones > 1
 }
 
 // claimed chooses among open flows that know the sender's port, as two clients behind one NAT may announce the same.

@@ -28,40 +28,44 @@ func (b *bench) flow(t *testing.T, p Peer, ssrcs ...uint32) *Flow {
 	return f
 }
 
+var (
+	one    = Peer{Addr: nat.Addr, RTP: 5000, RTCP: 5001}
+	two    = Peer{Addr: nat.Addr, RTP: 6000, RTCP: 6001}
+	single = Peer{Addr: nat.Addr, RTP: 7000}
+)
+
+var findCases = []struct {
+	name   string
+	latch  LatchPolicy
+	peers  []Peer // flow i has SSRC 100+i
+	closed []int
+	k      kind
+	from   string
+	b      []byte
+	flow   int // -1: none
+	reason DropReason
+}{
+	{"nobody there", LatchSameAddress, nil, nil, rtp, "10.0.0.1:5000", bare(), -1, DropUnknownSource},
+	{"another address", LatchSameAddress, []Peer{one}, nil, rtcp, "10.0.0.2:5001", report(1, 100, 0, 0), -1, DropUnknownSource},
+	{"by port", LatchSameAddress, []Peer{one, two}, nil, rtcp, "10.0.0.1:6001", emptyReport(), 1, DropNone},
+	{"single port, resend request from it", LatchOff, []Peer{one, single}, nil, rtcp, "10.0.0.1:7000", nack(wmsCNAME(100)), 1, DropNone},
+	{"one port claimed twice: SSRC", LatchOff, []Peer{one, one}, nil, rtcp, "10.0.0.1:5001", report(1, 100, 0, 0), 0, DropNone},
+	{"one port claimed twice: CNAME", LatchOff, []Peer{one, one}, nil, rtcp, "10.0.0.1:5001", nack(wmsCNAME(100)), 0, DropNone},
+	{"one port claimed twice: newest", LatchOff, []Peer{one, one}, nil, rtcp, "10.0.0.1:5001", emptyReport(), 1, DropNone},
+	{"one port claimed twice: not the closed", LatchOff, []Peer{one, one}, []int{1}, rtcp, "10.0.0.1:5001", nack(wmsCNAME(101)), 0, DropNone},
+	{"unknown port: SSRC", LatchOff, []Peer{one, two}, nil, rtcp, "10.0.0.1:9001", report(1, 101, 0, 0), 1, DropNone},
+	{"unknown port: one may learn", LatchSameAddress, []Peer{one}, nil, rtp, "10.0.0.1:9000", bare(), 0, DropNone},
+	{"unknown port: two may learn", LatchSameAddress, []Peer{one, two}, nil, rtp, "10.0.0.1:9000", bare(), -1, DropAmbiguous},
+	{"unknown port: the closed may not", LatchSameAddress, []Peer{one, two}, []int{0}, rtp, "10.0.0.1:9000", bare(), 1, DropNone},
+	{"unknown port: none may learn", LatchOff, []Peer{one, two}, nil, rtp, "10.0.0.1:9000", bare(), -1, DropWrongPort},
+	{"unknown port: the only flow judges", LatchOff, []Peer{one}, nil, rtp, "10.0.0.1:9000", bare(), 0, DropNone},
+	{"closed and alone", LatchOff, []Peer{one}, []int{0}, rtcp, "10.0.0.1:5001", emptyReport(), 0, DropNone},
+	{"closed, by SSRC", LatchOff, []Peer{one, two}, []int{0}, rtcp, "10.0.0.1:9001", nack(wmsCNAME(100)), 0, DropNone},
+	{"nothing at all", LatchSameAddress, []Peer{one}, nil, rtp, "10.0.0.1:5000", nil, 0, DropNone},
+}
+
 func TestSharedFind(t *testing.T) {
-	a := netip.MustParseAddr("10.0.0.1")
-	one := Peer{Addr: a, RTP: 5000, RTCP: 5001}
-	two := Peer{Addr: a, RTP: 6000, RTCP: 6001}
-	single := Peer{Addr: a, RTP: 7000}
-	for _, tt := range []struct {
-		name   string
-		latch  LatchPolicy
-		peers  []Peer // flow i has SSRC 100+i
-		closed []int
-		k      kind
-		from   string
-		b      []byte
-		flow   int // -1: none
-		reason DropReason
-	}{
-		{"nobody there", LatchSameAddress, nil, nil, rtp, "10.0.0.1:5000", bare(), -1, DropUnknownSource},
-		{"another address", LatchSameAddress, []Peer{one}, nil, rtcp, "10.0.0.2:5001", report(1, 100, 0, 0), -1, DropUnknownSource},
-		{"by port", LatchSameAddress, []Peer{one, two}, nil, rtcp, "10.0.0.1:6001", emptyReport(), 1, DropNone},
-		{"single port, resend request from it", LatchOff, []Peer{one, single}, nil, rtcp, "10.0.0.1:7000", nack(wmsCNAME(100)), 1, DropNone},
-		{"one port claimed twice: SSRC", LatchOff, []Peer{one, one}, nil, rtcp, "10.0.0.1:5001", report(1, 100, 0, 0), 0, DropNone},
-		{"one port claimed twice: CNAME", LatchOff, []Peer{one, one}, nil, rtcp, "10.0.0.1:5001", nack(wmsCNAME(100)), 0, DropNone},
-		{"one port claimed twice: newest", LatchOff, []Peer{one, one}, nil, rtcp, "10.0.0.1:5001", emptyReport(), 1, DropNone},
-		{"one port claimed twice: not the closed", LatchOff, []Peer{one, one}, []int{1}, rtcp, "10.0.0.1:5001", nack(wmsCNAME(101)), 0, DropNone},
-		{"unknown port: SSRC", LatchOff, []Peer{one, two}, nil, rtcp, "10.0.0.1:9001", report(1, 101, 0, 0), 1, DropNone},
-		{"unknown port: one may learn", LatchSameAddress, []Peer{one}, nil, rtp, "10.0.0.1:9000", bare(), 0, DropNone},
-		{"unknown port: two may learn", LatchSameAddress, []Peer{one, two}, nil, rtp, "10.0.0.1:9000", bare(), -1, DropAmbiguous},
-		{"unknown port: the closed may not", LatchSameAddress, []Peer{one, two}, []int{0}, rtp, "10.0.0.1:9000", bare(), 1, DropNone},
-		{"unknown port: none may learn", LatchOff, []Peer{one, two}, nil, rtp, "10.0.0.1:9000", bare(), -1, DropWrongPort},
-		{"unknown port: the only flow judges", LatchOff, []Peer{one}, nil, rtp, "10.0.0.1:9000", bare(), 0, DropNone},
-		{"closed and alone", LatchOff, []Peer{one}, []int{0}, rtcp, "10.0.0.1:5001", emptyReport(), 0, DropNone},
-		{"closed, by SSRC", LatchOff, []Peer{one, two}, []int{0}, rtcp, "10.0.0.1:9001", nack(wmsCNAME(100)), 0, DropNone},
-		{"nothing at all", LatchSameAddress, []Peer{one}, nil, rtp, "10.0.0.1:5000", nil, 0, DropNone},
-	} {
+	for _, tt := range findCases {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBench(tt.latch)
 			var flows []*Flow
@@ -76,6 +80,20 @@ func TestSharedFind(t *testing.T) {
 				t.Errorf("got flow %p (of %v), %v, want flow %d, %v", got, flows, reason, tt.flow, tt.reason)
 			}
 		})
+	}
+}
+
+// TestSharedLearner: a flow whose RTCP comes as negotiated is not behind a NAT and does not stand in another's way.
+func TestSharedLearner(t *testing.T) {
+	b := newBench(LatchSameAddress)
+	a := netip.MustParseAddr("10.0.0.1")
+	plain := b.flow(t, Peer{Addr: a, RTP: 5000, RTCP: 5001})
+	nat := b.flow(t, Peer{Addr: a, RTP: 6000, RTCP: 6001})
+	if _, reason := plain.route(Client, rtcp, netip.AddrPortFrom(a, 5001), emptyReport(), time.Now()); reason != DropNone {
+		t.Fatal(reason)
+	}
+	if got, reason := b.pair.find(rtp, netip.AddrPortFrom(a, 9000), bare()); got != nat {
+		t.Errorf("got %p, %v, want %p", got, reason, nat)
 	}
 }
 
