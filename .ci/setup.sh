@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Installs what the tests need and Go does not bring: players and origins that we did not write, and tools of the network.
+# As root on Debian or Ubuntu it installs what is missing. Elsewhere it says what will be left out; with CI=true that is
+# an error.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(
+	git gcc libc6-dev # the race detector is built with cgo
+	ffmpeg mplayer
+	gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
+	gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp
+	libgstrtspserver-1.0-0 gir1.2-gst-rtsp-server-1.0 python3-gi
+	iproute2 nftables tshark
+)
+# What tells that a machine without dpkg has them.
+programs=(git gcc ffmpeg mplayer gst-launch-1.0 /usr/bin/python3 ip ss nft tshark)
+
+missing() {
+	local name
+	if command -v dpkg-query >/dev/null; then
+		for name in "${packages[@]}"; do
+			[[ $(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null) == installed ]] || echo "$name"
+		done
+	else
+		for name in "${programs[@]}"; do
+			command -v "$name" >/dev/null || echo "$name"
+		done
+	fi
+}
+
+install() {
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -qq </dev/null
+	apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "$@" </dev/null >/dev/null
+}
+
+mapfile -t absent < <(missing)
+if ((${#absent[@]})) && ((EUID == 0)) && command -v apt-get >/dev/null; then
+	echo "setup: installing ${absent[*]}"
+	install "${absent[@]}"
+	mapfile -t absent < <(missing)
+fi
+if ((${#absent[@]})); then
+	echo "setup: not installed: ${absent[*]}" >&2
+	if [[ ${CI:-} == true ]]; then
+		echo "setup: CI=true, so nothing may be left out" >&2
+		exit 1
+	fi
+	echo "setup: the tests that need them are left out; as root on Debian, make setup installs them" >&2
+fi
+if ((EUID != 0)); then
+	echo "setup: not root: the tests in network namespaces are left out" >&2
+	[[ ${CI:-} != true ]] || exit 1
+fi
+
+go mod download
