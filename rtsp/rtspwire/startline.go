@@ -25,8 +25,9 @@ func (r *Reader) startLine() error {
 	for {
 		data := r.data()
 		if !meant {
-			h.seen += indexControl(data[h.seen:min(len(data), r.lim.Line+1)])
-			if h.seen < len(data) && isControl(data[h.seen]) && data[h.seen] != '\r' && data[h.seen] != '\n' {
+			judged := data[:min(len(data), r.lim.Line+1)]
+			h.seen += indexControl(judged[h.seen:])
+			if h.seen < len(judged) && data[h.seen] != '\r' && data[h.seen] != '\n' {
 				if meant = seemsMeant(data[:h.seen], false); !meant {
 					return r.garbage(resync(data[:h.seen+1]))
 				}
