@@ -32,6 +32,7 @@ func TestMeterSequence(t *testing.T) {
 		{"late round the end", []uint16{65534, 0, 65535}, MediaStats{Packets: 3, Late: 1}},
 		{"overtook the first", []uint16{5, 4, 6}, MediaStats{Packets: 3, Late: 1}},
 		{"window of two words", append(append(run(1, 50), run(52, 140)...), 51, 51), MediaStats{Packets: 141, Late: 1, Duplicate: 1}},
+		{"duplicate seventy back", []uint16{1, 71, 1, 2}, MediaStats{Packets: 4, Lost: 68, Duplicate: 1, Late: 1}},
 		{"step within dropout", []uint16{1, 3000}, MediaStats{Packets: 2, Lost: 2998}},
 		{"a stray far off", []uint16{1, 2, 40000, 3}, MediaStats{Packets: 4}},
 		{"restart far off", []uint16{1, 3, 40000, 40001, 40003}, MediaStats{Packets: 5, Lost: 2}},
@@ -86,6 +87,12 @@ func TestMeterJitter(t *testing.T) {
 		want bool
 	}{
 		{"static, PCMU", 0, 0, 8000, true},
+		{"static, G722", 9, 0, 8000, true},
+		{"static, DVI4", 6, 0, 16000, true},
+		{"static, L16", 10, 0, 44100, true},
+		{"static, DVI4 at 11 kHz", 16, 0, 11025, true},
+		{"static, DVI4 at 22 kHz", 17, 0, 22050, true},
+		{"reserved", 2, 0, 8000, false},
 		{"static, MPEG video", 32, 0, 90000, true},
 		{"told, x-asf-pf", 96, 1000, 1000, true},
 		{"told, AAC", 97, 48000, 48000, true},
