@@ -1,16 +1,21 @@
 package origin
 
 import (
+	"fmt"
 	"net/netip"
+	"time"
 
 	"go.uber.org/zap"
 )
 
 // DefaultMediaPort is the RTP port of the one UDP pair of a Windows-Media-like origin; RTCP and resend requests go to
-// the port above it. [MS-RTSP] 2.1: Windows Media Services send from 5004 and listen on 5005.
+// the port above it, as Windows Media Services have it ([MS-RTSP] 4.4.2: server_port=5004-5005).
 const DefaultMediaPort = 5004
 
-// Config is what a Windows-Media-like origin is made of. The zero value but for Listen serves the bundled sample.
+// sessionTimeout is what Session fields say. RFC 2326, section 12.37: the default of the protocol too.
+const sessionTimeout = 60 * time.Second
+
+// Config is what a Windows-Media-like origin is made of. With nothing but Listen it serves the bundled sample.
 type Config struct {
 	// Listen is the TCP address of the RTSP listener. Port 0 takes a free one. The UDP pair is bound at the same
 	// address.
@@ -20,7 +25,7 @@ type Config struct {
 	// Dir is the folder whose .asf, .wma and .wmv files are served; empty is the bundled sample, as /sample.wmv and
 	// /sample.asf.
 	Dir string
-	// Users are names and passwords. If there are any, each request needs Digest or Basic credentials.
+	// Users are names and passwords. If there are any, each request but OPTIONS needs Digest or Basic credentials.
 	Users map[string]string
 	// StrictURI refuses a Digest whose uri is not the request line's, byte for byte.
 	StrictURI bool
@@ -29,10 +34,41 @@ type Config struct {
 	// DropEvery keeps each n-th media packet back from UDP, so that a client has to ask for it; 0 drops none.
 	DropEvery int
 	// Playlist plays each file twice, as two entries of a server-side playlist: the end of the first is told with
-	// "End-Of-Playlist-Entry: true" and an ANNOUNCE. [MS-RTSP] 2.2.7.1.
+	// "End-Of-Playlist-Entry: true", the second with an ANNOUNCE. [MS-RTSP] 2.2.7.1.
 	Playlist bool
+	// AnyPort takes ordinary streams of one session on different client ports and sends all media to the first
+	// one's. Without it that is refused with 461, as [MS-RTSP] 2.2.7.10.1 has it; GStreamer cannot do otherwise.
+	AnyPort bool
+	// Timeout is how long a session may be silent; 0 is 60 s.
+	Timeout time.Duration
 	// Logger may be nil. The caller owns it.
 	Logger *zap.Logger
+}
+
+// check fills in the defaults.
+func (c *Config) check() error {
+	if !c.Listen.Addr().IsValid() {
+		return fmt.Errorf("origin: listen address %q: want an address and a port", c.Listen)
+	}
+	if c.Media == 0 {
+		c.Media = DefaultMediaPort
+	}
+	if c.Media%2 != 0 {
+		return fmt.Errorf("origin: media port %d: RTP takes an even port, RTCP the one above it", c.Media)
+	}
+	if c.Speed == 0 {
+		c.Speed = 1
+	}
+	if c.Speed < 0 || c.DropEvery < 0 {
+		return fmt.Errorf("origin: speed %v, drop every %d: want no negative number", c.Speed, c.DropEvery)
+	}
+	if c.Timeout == 0 {
+		c.Timeout = sessionTimeout
+	}
+	if c.Logger == nil {
+		c.Logger = zap.NewNop()
+	}
+	return nil
 }
 
 // OrdinaryConfig is what an ordinary H.264 and AAC origin is made of.
