@@ -8,7 +8,8 @@ players=(./internal/lab ./internal/e2e)
 
 case ${1:-} in
 unit)
-	mapfile -t rooms < <(go list ./... | grep -vE '/internal/(lab|e2e)$')
+	all=$(go list ./...)
+	mapfile -t rooms < <(grep -vE '/internal/(lab|e2e)$' <<<"$all")
 	go test -race -shuffle=on -timeout 10m "${rooms[@]}"
 	;;
 players)
