@@ -36,9 +36,6 @@ type Config struct {
 	// Playlist plays each file twice, as two entries of a server-side playlist: the end of the first is told with
 	// "End-Of-Playlist-Entry: true", the second with an ANNOUNCE. [MS-RTSP] 2.2.7.1.
 	Playlist bool
-	// AnyPort takes ordinary streams of one session on different client ports and sends all media to the first
-	// one's. Without it that is refused with 461, as [MS-RTSP] 2.2.7.10.1 has it; GStreamer cannot do otherwise.
-	AnyPort bool
 	// Timeout is how long a session may be silent; 0 is 60 s.
 	Timeout time.Duration
 	// Logger may be nil. The caller owns it.

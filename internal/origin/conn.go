@@ -106,6 +106,9 @@ func (c *conn) peekLine() (string, error) {
 func (c *conn) request(line string) error {
 	var req base.Request
 	err := req.Unmarshal(c.br)
+	if err == nil {
+		err = c.skipBody(req.Header["Content-Length"])
+	}
 	words := strings.Fields(line)
 	if err == nil && len(words) != 3 {
 		err = fmt.Errorf("origin: read request: %q", line)
@@ -129,6 +132,24 @@ func (c *conn) request(line string) error {
 		return after()
 	}
 	return nil
+}
+
+// skipBody passes over the body of a request with two lengths, which gortsplib takes for one without a body. Observed:
+// GStreamer sends the end of stream back with our length and its own, which is the greater and true.
+func (c *conn) skipBody(lengths base.HeaderValue) error {
+	if len(lengths) < 2 {
+		return nil
+	}
+	size := 0
+	for _, v := range lengths {
+		n, err := strconv.ParseUint(v, 10, 12)
+		if err != nil {
+			return fmt.Errorf("origin: read request: content length %q", v)
+		}
+		size = max(size, int(n))
+	}
+	_, err := c.br.Discard(size)
+	return err
 }
 
 // response takes a client's answer to a request of ours.

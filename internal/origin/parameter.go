@@ -63,6 +63,8 @@ func (x *exchange) setParameter() answer {
 		return x.udpPacketPair()
 	case "application/x-wms-streamswitch":
 		return x.switchStream()
+	case "application/x-wms-extension-cmd": // Observed: GStreamer sends our own end of stream back
+		return status(base.StatusOK)
 	case "application/x-wms-logconnectstats", "application/x-wms-logplaystats", "application/x-wms-sendevent", "":
 		return status(base.StatusOK)
 	default:

@@ -40,7 +40,7 @@ func (x *exchange) setup() answer {
 		}
 		e.features(x.req.Header)
 	}
-	ssrc, ok := e.add(m, x.server.cfg.AnyPort)
+	ssrc, ok := e.add(m)
 	if !ok {
 		if x.session == nil {
 			x.server.drop(e)
@@ -67,7 +67,7 @@ func (m *media) known(f *asf.File) bool {
 // add takes a stream into the session, in the place of an earlier one of the same name, if its transport goes with the
 // others'. [MS-RTSP] 2.2.7.10.1: ordinary streams share a client port, the resend stream has another; it comes first
 // and over UDP only ([MS-RTSP] 3.1.5.4).
-func (e *session) add(m *media, anyPort bool) (ssrc uint32, ok bool) {
+func (e *session) add(m *media) (ssrc uint32, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !m.t.tcp {
@@ -87,7 +87,7 @@ func (e *session) add(m *media, anyPort bool) (ssrc uint32, ok bool) {
 		return 0, false
 	}
 	for i, o := range e.streams {
-		same := m.t.tcp || anyPort || o.t.clientPort == m.t.clientPort
+		same := m.t.tcp || o.t.clientPort == m.t.clientPort
 		switch {
 		case o.control == m.control && len(e.streams) == 1:
 			same = true // nothing else holds the old transport
