@@ -72,7 +72,7 @@ func runDemo(ctx context.Context, out io.Writer, keep bool, log *zap.Logger) (er
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, st.close()) }()
+	defer func() { err = errors.Join(err, st.end()) }()
 	results := playRows(ctx, st.base, records, log)
 	if ctx.Err() != nil {
 		return errors.New("demo: interrupted")
@@ -100,6 +100,7 @@ type stage struct {
 	stop  context.CancelFunc
 	wg    sync.WaitGroup
 	ended chan error // what Run of each returned; room for all three
+	close []func() error
 }
 
 // openStage starts the origins and the gateway; on an error nothing is left running.
@@ -107,7 +108,7 @@ func openStage(ctx context.Context, p demoPorts, records string, log *zap.Logger
 	ctx, stop := context.WithCancel(ctx)
 	st := &stage{stop: stop, ended: make(chan error, len(demoOrigins)+1)}
 	st.base = netip.AddrPortFrom(demoGateway, p.rtsp).String()
-	fail := func(err error) (*stage, error) { return nil, errors.Join(err, st.close()) }
+	fail := func(err error) (*stage, error) { return nil, errors.Join(err, st.end()) }
 	for _, at := range demoOrigins {
 		o, err := origin.New(origin.Config{
 			Listen: netip.AddrPortFrom(at, p.rtsp), Media: p.media, Logger: log.Named("origin").Named(at.String()),
@@ -115,6 +116,7 @@ func openStage(ctx context.Context, p demoPorts, records string, log *zap.Logger
 		if err != nil {
 			return fail(err)
 		}
+		st.close = append(st.close, o.Close)
 		if err := o.Start(); err != nil {
 			return fail(err)
 		}
@@ -137,12 +139,15 @@ func (st *stage) run(ctx context.Context, run func(context.Context) error) {
 	st.wg.Go(func() { st.ended <- run(ctx) })
 }
 
-// close ends everything and returns what went wrong on the way, but for the end that was asked for.
-func (st *stage) close() error {
+// end ends everything and returns what went wrong on the way, but for the end that was asked for.
+func (st *stage) end() error {
 	st.stop()
 	st.wg.Wait()
 	close(st.ended)
 	var errs []error
+	for _, c := range st.close {
+		errs = append(errs, c())
+	}
 	for err := range st.ended {
 		if !errors.Is(err, context.Canceled) {
 			errs = append(errs, err)

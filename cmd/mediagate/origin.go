@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os/signal"
@@ -31,6 +32,7 @@ type originFlags struct {
 type embedded interface {
 	Start() error
 	Run(context.Context) error
+	Close() error
 	URL(path string) string
 }
 
@@ -46,13 +48,14 @@ func newOrigin() *cobra.Command {
 			"  mediagate origin --listen :8554 --dir /srv/media --user alice:secret\n" +
 			"  mediagate origin --listen 127.0.0.2:8554 --ordinary --publish",
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
 			o, path, err := f.build(cmd)
 			if err != nil {
 				return err
 			}
+			defer func() { err = errors.Join(err, o.Close()) }()
 			if err := o.Start(); err != nil {
 				return err
 			}

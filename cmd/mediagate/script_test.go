@@ -80,7 +80,7 @@ func send(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func await(ts *testscript.TestScript, fault string, seen func() bool) {
-	const patience, pause = 20 * time.Second, 20 * time.Millisecond
+	const patience, pause = 60 * time.Second, 20 * time.Millisecond
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for deadline := time.Now().Add(patience); !seen(); <-tick.C {
