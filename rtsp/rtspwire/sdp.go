@@ -1,6 +1,9 @@
 package rtspwire
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // SDP is a session description (RFC 4566) as its lines. Lines that nobody edits leave as they came, their line ends
 // too: CRLF, LF and CR are all seen.
@@ -75,6 +78,36 @@ func (s *SDP) Medias() []SDPMedia {
 		}
 	})
 	return m
+}
+
+// ClockRates are the RTP clocks in Hz of the payload types that a=rtpmap names (RFC 4566, section 6). A type that two
+// media map to different clocks is left out, since a packet does not tell which of them it belongs to.
+func (s *SDP) ClockRates() map[uint8]uint32 {
+	rates := make(map[uint8]uint32)
+	s.each(func(_, _ int, line string) {
+		v, ok := attribute(line, "rtpmap")
+		if !ok {
+			return
+		}
+		text, encoding, _ := cutBlank(v) // <payload type> <encoding>/<clock rate>[/<parameters>]
+		pt, err := strconv.ParseUint(text, 10, 7)
+		_, clock, _ := strings.Cut(encoding, "/")
+		clock, _, _ = strings.Cut(clock, "/")
+		hz, err2 := strconv.ParseUint(strings.TrimSpace(clock), 10, 32)
+		if err != nil || err2 != nil || hz == 0 {
+			return
+		}
+		if old, known := rates[uint8(pt)]; known && old != uint32(hz) {
+			hz = 0
+		}
+		rates[uint8(pt)] = uint32(hz)
+	})
+	for pt, hz := range rates {
+		if hz == 0 {
+			delete(rates, pt)
+		}
+	}
+	return rates
 }
 
 // each calls f for every line with its media and its place, without its line end.
