@@ -2,10 +2,7 @@ package rtsp
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
-
-	"go.uber.org/zap"
 
 	"mediagate/rtsp/rtspwire"
 	"mediagate/udprelay"
@@ -208,112 +205,4 @@ func (s *session) tryOtherTransport(ex *exchange, resp *rtspwire.Response) bool 
 		s.nextRequest()
 	}
 	return true
-}
-
-// retire ends a media: its figures are kept for the record.
-func (s *session) retire(rs *rtspSession, m *media) {
-	if m.use == nil {
-		s.uninterleave(m)
-		s.retired = append(s.retired, m)
-		return
-	}
-	if m.use.refs--; m.use.refs > 0 {
-		return
-	}
-	if rs.flows[m.use.clientPort.Lo] == m.use {
-		delete(rs.flows, m.use.clientPort.Lo)
-	}
-	m.use.flow.Close()
-	s.retired = append(s.retired, m)
-}
-
-// adopt makes the planned media part of the RTSP session. A stream that is set up again (trap 17) replaces the one before.
-func (s *session) adopt(rs *rtspSession, m *media) {
-	for i, old := range rs.media {
-		if old.url == m.url {
-			s.retire(rs, old)
-			rs.media = slices.Delete(rs.media, i, i+1)
-			break
-		}
-	}
-	rs.media = append(rs.media, m)
-	if m.use != nil {
-		rs.flows[m.use.clientPort.Lo] = m.use
-		return
-	}
-	s.interleave(m)
-}
-
-// finishSetup puts the negotiated transport into effect and writes it into the answer to the player.
-func (s *session) finishSetup(ex *exchange, rs *rtspSession, resp, out *rtspwire.Response) error {
-	plan := ex.setup
-	if resp.Status < 200 || resp.Status > 299 {
-		s.release(plan)
-		return nil
-	}
-	if rs == nil {
-		return errOriginBroke // RFC 2326, section 10.4: a SETUP that succeeds has a session
-	}
-	granted, err := rtspwire.ParseTransport(resp.Header.Values("Transport")...)
-	if err != nil || len(granted) != 1 {
-		s.log.Warn("origin grants no transport that can be read", zap.Error(err))
-		return errOriginBroke
-	}
-	spec, m := granted[0], plan.media
-	m.url = ex.in.URL
-	if (spec.Lower() == rtspwire.LowerTCP) != (m.use == nil) || spec.Multicast() {
-		s.log.Warn("origin grants another transport than was asked for", zap.String("transport", spec.String()))
-		return errOriginBroke
-	}
-	if m.use == nil {
-		s.grantInterleaved(m, spec)
-	} else if err := s.grantUDP(m, spec); err != nil {
-		return err
-	}
-	plan.media = nil // the session's from here on
-	s.adopt(rs, m)
-	out.Header.Set("Transport", spec.String())
-	s.noteTransport(m)
-	return nil
-}
-
-// grantInterleaved takes over the channels that the origin chose and tells the player its own.
-func (s *session) grantInterleaved(m *media, spec *rtspwire.TransportSpec) {
-	if lo, hi, ok := spec.Channels(); ok {
-		m.originChannels = [2]uint8{lo, hi}
-	}
-	spec.SetParam("interleaved", channelText(m.clientChannels))
-	s.hideAddresses(spec)
-}
-
-// grantUDP connects both legs of the flow and tells the player our ports in place of the origin's.
-func (s *session) grantUDP(m *media, spec *rtspwire.TransportSpec) error {
-	use := m.use
-	peer := s.originPeer(spec)
-	use.peer = peer
-	if err := use.flow.Connect(udprelay.Origin, peer); err != nil {
-		return err
-	}
-	if err := use.flow.Connect(udprelay.Client, clientPeer(s.clientAddr.Addr(), use.clientPort)); err != nil {
-		return err
-	}
-	if ssrc, ok := spec.SSRC(); ok {
-		use.flow.AddSSRC(ssrc)
-	}
-	if _, ok := spec.Param("client_port"); ok && use.clientText != "" {
-		spec.SetParam("client_port", use.clientText) // ffmpeg reads its own port from it (players.md)
-	}
-	spec.SetParam("server_port", portText(use.flow.ClientPair(), true))
-	s.hideAddresses(spec)
-	return nil
-}
-
-// hideAddresses puts the gateway's and the player's address where the origin named its own and ours.
-func (s *session) hideAddresses(spec *rtspwire.TransportSpec) {
-	if _, ok := spec.Param("source"); ok {
-		spec.SetParam("source", s.local.Addr().WithZone("").String())
-	}
-	if _, ok := spec.Param("destination"); ok {
-		spec.SetParam("destination", s.clientAddr.Addr().WithZone("").String())
-	}
 }

@@ -79,9 +79,9 @@ func (w *world) close() {
 
 // connect opens one more player connection.
 func (w *world) connect(from netip.AddrPort) {
-	near, far := net.Pipe()
+	near, far := duplex()
 	w.clients = append(w.clients, newEnd(near))
-	w.proxy.ServeConn(&namedConn{Conn: far, local: worldLocal, remote: from})
+	w.proxy.ServeConn(&namedConn{halfConn: far, local: worldLocal, remote: from})
 }
 
 // client is the player's newest connection.
@@ -119,11 +119,11 @@ func (w *world) dial(ctx context.Context, _, to netip.AddrPort) (net.Conn, error
 		w.refuse--
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}
-	near, far := net.Pipe()
+	near, far := duplex()
 	e := newEnd(near)
 	e.node = to
 	w.dials <- e
-	return &namedConn{Conn: far, local: netip.MustParseAddrPort("192.0.2.1:33000"), remote: to}, nil
+	return &namedConn{halfConn: far, local: netip.MustParseAddrPort("192.0.2.1:33000"), remote: to}, nil
 }
 
 // happen does what a "!" line says.
@@ -137,6 +137,10 @@ func (w *world) happen(t *testing.T, what string) error {
 		w.silent = true
 	case what == "origin closes":
 		w.origin(t).conn.Close()
+	case what == "client shuts its write side down":
+		if err := w.client().conn.CloseWrite(); err != nil {
+			return err
+		}
 	case what == "client closes":
 		w.client().conn.Close()
 	case what == "client reconnects":
@@ -242,17 +246,18 @@ func (w *world) checkEnd(rest string) error {
 
 // end2 is the test's end of a pipe: it reads all the time, so that nobody ever waits for the test.
 type end2 struct {
-	conn net.Conn
+	conn *halfConn
 	node netip.AddrPort
 	read *rtspwire.Reader
 	got  chan []byte
 	gone chan struct{}
 }
 
-func newEnd(conn net.Conn) *end2 {
+func newEnd(conn *halfConn) *end2 {
 	e := &end2{conn: conn, read: rtspwire.NewReader(conn, rtspwire.Limits{}), got: make(chan []byte, 64), gone: make(chan struct{})}
 	go func() {
 		defer close(e.gone)
+		defer conn.Close() // as players and servers do when the other side has closed
 		for {
 			item, err := e.read.Read()
 			if err != nil {
@@ -310,7 +315,7 @@ func (e *end2) isClosed(rest string) error {
 
 // namedConn gives a pipe the addresses of a TCP connection.
 type namedConn struct {
-	net.Conn
+	*halfConn
 	local, remote netip.AddrPort
 }
 
