@@ -1,7 +1,115 @@
 package player
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
 
-// Play plays o.URL and says what came of it. It returns when the media has ended, o.Duration is over or ctx ends. The
-// report is never nil, also with an error.
-func Play(ctx context.Context, o Options) (*Report, error) { return &Report{}, nil }
+	"go.uber.org/zap"
+)
+
+// The errors that make "auto" go from UDP to TCP.
+var (
+	// ErrTransport tells that the origin refused the transport with 461.
+	ErrTransport = errors.New("player: set up stream: transport refused")
+	// ErrNoMedia tells that no packet came in time.
+	ErrNoMedia = errors.New("player: play: no packet came in time")
+)
+
+// maxRedirects is how many times an origin may send us elsewhere.
+const maxRedirects = 5
+
+// Play plays o.URL and says what came of it. It returns when the media has ended, o.Duration is over (both without
+// error) or ctx ends. The report is never nil, also with an error.
+func Play(ctx context.Context, o Options) (*Report, error) {
+	p := &attempt{o: o, report: &Report{}, log: o.Logger}
+	if p.log == nil {
+		p.log = zap.NewNop()
+	}
+	u, transports, err := o.target()
+	if err != nil {
+		return p.report, err
+	}
+	p.user, u.User = o.User, nil
+	if p.user == nil {
+		if typed, err := url.Parse(o.URL); err == nil {
+			p.user = typed.User
+		}
+	}
+	began := time.Now()
+	for i, transport := range transports {
+		steps := p.report.Steps
+		*p.report = Report{Transport: transport, Steps: steps}
+		err = p.follow(ctx, u, transport, began)
+		last := i == len(transports)-1
+		if err == nil || last || !errors.Is(err, ErrTransport) && !errors.Is(err, ErrNoMedia) {
+			break
+		}
+		p.step("%s does not work here: %v", transport, err)
+	}
+	return p.report, err
+}
+
+// target is the URL to ask for, and the transports to try in turn.
+func (o *Options) target() (*url.URL, []string, error) {
+	u, err := url.Parse(o.URL)
+	if err != nil || u.Host == "" {
+		return nil, nil, fmt.Errorf("player: play %q: want rtsp://, rtspu:// or rtspt:// and a host", o.URL)
+	}
+	transport := strings.ToLower(o.Transport)
+	switch u.Scheme {
+	case "rtsp":
+	case "rtspu":
+		transport = "udp"
+	case "rtspt":
+		transport = "tcp"
+	default:
+		return nil, nil, fmt.Errorf("player: play %q: scheme is not rtsp, rtspu or rtspt", o.URL)
+	}
+	u.Scheme = "rtsp"
+	switch transport {
+	case "", "auto":
+		return u, []string{"udp", "tcp"}, nil
+	case "udp", "tcp":
+		return u, []string{transport}, nil
+	default:
+		return nil, nil, fmt.Errorf("player: play %q: transport %q is not auto, udp or tcp", o.URL, o.Transport)
+	}
+}
+
+// attempt is what all tries of one Play have in common.
+type attempt struct {
+	o      Options
+	report *Report
+	log    *zap.Logger
+	user   *url.Userinfo
+}
+
+// step notes what was done.
+func (p *attempt) step(format string, args ...any) {
+	s := fmt.Sprintf(format, args...)
+	p.report.Steps = append(p.report.Steps, s)
+	p.log.Debug("step", zap.String("step", s))
+}
+
+// movedError tells where the origin sent us.
+type movedError struct{ to *url.URL }
+
+func (e *movedError) Error() string { return "player: describe: moved to " + e.to.String() }
+
+// follow plays from u or from where its origin sends us. [MS-RTSP] 3.1.5.4.
+func (p *attempt) follow(ctx context.Context, u *url.URL, transport string, began time.Time) error {
+	for range maxRedirects {
+		err := newRun(p, u, transport, began).play(ctx)
+		var moved *movedError
+		if !errors.As(err, &moved) {
+			return err
+		}
+		p.step("moved to %s", moved.to)
+		u = moved.to
+	}
+	return fmt.Errorf("player: play %s: moved %d times", u, maxRedirects)
+}
