@@ -126,8 +126,12 @@ func StartGateway(t testing.TB, s Settings, host *Host) *Gateway {
 	g.Proc = Start(t, Command{Path: binary, Args: []string{"run", "-c", file}, Host: host})
 	waitListen(t, g.Proc, s.Listen)
 	t.Cleanup(func() {
-		// The second signal: tests that look at the drain send the first.
+		// The first signal drains; the second ends what a test left running.
 		g.Signal(syscall.SIGTERM)
+		select {
+		case <-g.Done():
+		case <-time.After(time.Second):
+		}
 		if code := g.Stop(syscall.SIGTERM); code != 0 {
 			t.Errorf("lab: mediagate ended with code %d", code)
 		}

@@ -13,23 +13,39 @@ import (
 // sockets of ended processes and goroutines return a little after Close.
 const settle = 5 * time.Second
 
+// Snapshot is what a test process has running and open at a moment.
+type Snapshot struct {
+	ignore      goleak.Option
+	descriptors int
+}
+
+// Take makes a snapshot. It is not for parallel tests, whose goroutines it
+// would take for this one's.
+func Take() Snapshot {
+	return Snapshot{ignore: goleak.IgnoreCurrent(), descriptors: Descriptors(os.Getpid())}
+}
+
+// Check waits up to five seconds for everything that was not there when the
+// snapshot was made to be gone, and fails the test if something stays.
+func (s Snapshot) Check(t testing.TB) {
+	t.Helper()
+	if err := waitGoroutines(s.ignore); err != nil {
+		t.Errorf("lab: goroutines left: %v", err)
+	}
+	if err := WaitDescriptors(os.Getpid(), s.descriptors); err != nil {
+		t.Error(err)
+	}
+}
+
 // Leak makes the test fail if at its end more goroutines run or more
 // descriptors are open than now. Call it first: cleanups run in reverse, so
-// what the test starts later is ended before the check. It is not for parallel
-// tests, whose goroutines it would take for this one's.
+// what the test starts later is ended before the check.
 func Leak(t testing.TB) {
 	t.Helper()
-	ignore := goleak.IgnoreCurrent()
-	before := Descriptors(os.Getpid())
+	before := Take()
 	t.Cleanup(func() {
-		if t.Failed() {
-			return // what is left over then is the failure's, not news
-		}
-		if err := waitGoroutines(ignore); err != nil {
-			t.Errorf("lab: goroutines left: %v", err)
-		}
-		if err := WaitDescriptors(os.Getpid(), before); err != nil {
-			t.Error(err)
+		if !t.Failed() { // what is left over after a failure is no news
+			before.Check(t)
 		}
 	})
 }

@@ -166,8 +166,8 @@ type tail struct {
 }
 
 func (b *tail) add(line string) {
-	if strings.TrimSpace(line) == "" {
-		return
+	if strings.TrimSpace(line) == "" || strings.Contains(line, ": caps = ") {
+		return // gst-launch -v: pages of no use
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

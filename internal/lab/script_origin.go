@@ -29,6 +29,7 @@ type Script struct {
 	At     string // method, "" for right after accept
 	After  bool   // answer it first; for PLAY, media runs for a moment before the end
 	Ending Ending
+	Flood  bool // PLAY sends 20 MB a second until the connection ends
 }
 
 // ScriptOrigin is an origin that answers in order until its script says
@@ -118,7 +119,7 @@ func (o *ScriptOrigin) serve(c *net.TCPConn) {
 			return
 		}
 		if method == "PLAY" {
-			play(c)
+			play(c, o.script.Flood)
 		}
 		if last {
 			end(c, o.script.Ending)
@@ -145,17 +146,24 @@ func end(c *net.TCPConn, how Ending) {
 	}
 }
 
-// play sends a quarter of a second of interleaved packets.
-func play(c net.Conn) {
-	packet := make([]byte, 12+100)
-	packet[0], packet[1] = 0x80, 96
-	for i := range 25 {
-		packet[3] = byte(i)
-		frame := append([]byte{'$', 0, 0, byte(len(packet))}, packet...)
+// play sends interleaved packets for a quarter of a second, or as a flood
+// until the connection ends.
+func play(c net.Conn, flood bool) {
+	size, pause := 12+100, 10*time.Millisecond
+	if flood {
+		size, pause = 12+1400, time.Millisecond
+	}
+	packet := make([]byte, size)
+	packet[0], packet[1] = 0x80, 96 // RFC 3550, section 5.1: version 2, payload type 96
+	for i := 0; flood || i < 25; i++ {
+		packet[2], packet[3] = byte(i>>8), byte(i)
+		frame := append([]byte{'$', 0, byte(size >> 8), byte(size)}, packet...)
 		if _, err := c.Write(frame); err != nil {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
+		if !flood || i%16 == 0 {
+			time.Sleep(pause)
+		}
 	}
 }
 

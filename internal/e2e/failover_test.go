@@ -1,0 +1,80 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"mediagate/internal/lab"
+)
+
+// TestTwoOrigins: sessions spread; when one origin is killed its sessions end
+// with a state that names it, and new ones go to the other, unseen by the
+// client.
+func TestTwoOrigins(t *testing.T) {
+	lab.Need(t, "ffmpeg")
+	one := lab.StartSampleOrigin(t, lab.Loopback(t), "")
+	two := lab.StartSampleOrigin(t, lab.Loopback(t), "")
+	gw := gateway(t, lab.Settings{Policy: "least-sessions"}, node("one", one.Addr), node("two", two.Addr))
+
+	kinds := []lab.PlayerKind{lab.FFmpeg("udp"), lab.FFmpeg("udp"), lab.FFmpeg("tcp"), lab.FFmpeg("tcp")}
+	var players []*lab.Player
+	for _, kind := range kinds {
+		p := lab.Play(t, kind, gw.URL("test"), nil)
+		p.WaitFrames(5, 0, playLimit) // one after the other: the lease of each is counted
+		players = append(players, p)
+	}
+	killed := time.Now()
+	one.Close()
+	broken := func() (n int) {
+		for _, r := range lab.Records(t, gw.Records) {
+			if r.Node == "one" {
+				n++
+				if r.End != "OP" || !strings.Contains(r.Why, "one") {
+					t.Errorf("session on the killed origin: end %q, why %q", r.End, r.Why)
+				}
+			}
+		}
+		return n
+	}
+	if !lab.Eventually(recordLimit, func() bool { return len(lab.Records(t, gw.Records)) >= 2 }) {
+		t.Errorf("records after the kill: %+v", lab.Records(t, gw.Records))
+	}
+	if n := broken(); n != 2 {
+		t.Errorf("%d sessions of 4 ran on the killed origin, want 2", n)
+	}
+	for range 4 { // more than the nodes, so that the dead one's turn comes
+		p := lab.Play(t, lab.FFmpeg("tcp"), gw.URL("test"), nil)
+		p.WaitFrames(5, 0, playLimit)
+		p.End()
+	}
+	for _, p := range players {
+		p.End()
+	}
+	after := 0
+	lab.Eventually(recordLimit, func() bool {
+		after = 0
+		for _, r := range lab.Records(t, gw.Records) {
+			if r.Start.After(killed) && r.Node == "two" && r.End == "-T" {
+				after++
+			}
+		}
+		return after == 4
+	})
+	if after != 4 {
+		t.Errorf("%d of 4 new sessions played from the other origin: %+v", after, lab.Records(t, gw.Records))
+	}
+}
+
+// TestNoOrigin: with no origin left the answer is 503, at once.
+func TestNoOrigin(t *testing.T) {
+	gw := gateway(t, lab.Settings{}, node("gone", lab.FreePort(t, lab.Loopback(t))))
+	start := time.Now()
+	reply := lab.Dial(t, gw.Addr).Do("DESCRIBE", gw.URL("test"))
+	if reply.Status != 503 {
+		t.Errorf("DESCRIBE without an origin: %d, want 503", reply.Status)
+	}
+	if took := time.Since(start); took > 2*time.Second {
+		t.Errorf("the refusal took %v", took)
+	}
+}
