@@ -1,0 +1,124 @@
+package e2e
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"mediagate/internal/lab"
+)
+
+// TestNetns: client, gateway and origin on three hosts. Every UDP packet that
+// the client gets comes from gateway:5004 or :5005, the gateway has nothing
+// open but what it must, and nothing passes it by.
+func TestNetns(t *testing.T) {
+	top := lab.NewTopology(t)
+	lab.Need(t, "ffmpeg", "gst-launch-1.0", "/usr/bin/python3", "tshark")
+	origin := lab.StartGstOrigin(t, lab.GstOptions{Addr: top.OriginAddr, Port: 554, Host: top.Origin})
+	listen := netip.AddrPortFrom(top.GatewayClient, 554)
+	gw := lab.StartGateway(t, lab.Settings{
+		Listen: listen, Nodes: []lab.Node{node("origin", origin.Addr)},
+		ClientPorts: "5004-5005", OriginPorts: "20000-20099",
+	}, top.Gateway)
+
+	capture := lab.StartCapture(t, top.Client, lab.HostLink, "udp")
+	start := time.Now()
+	players := []*lab.Player{
+		lab.Play(t, lab.FFmpeg("udp"), gw.URL(origin.Path()), top.Client),
+		lab.Play(t, lab.GStreamer("udp"), gw.URL(origin.Path()), top.Client),
+	}
+	for _, p := range players {
+		p.WaitFrames(40, 40, playLimit)
+	}
+	// Two sessions of two medias: four pairs towards the origin.
+	open := expectSockets(t, top, listen, 8)
+	for _, p := range players {
+		p.End()
+	}
+	judgeCapture(t, top, capture.End())
+	for range players {
+		lab.WaitRecord(t, gw.Records, recordLimit, since(start))
+	}
+	if !open(0) {
+		t.Errorf("sockets open after the sessions: %v", top.Gateway.Sockets())
+	}
+	passesNothing(t, top)
+}
+
+// expectSockets checks what is open on the gateway: the control port, the one
+// client pair and n ports towards the origin. What it gives checks again, with
+// another n, and waits for it: ports linger.
+func expectSockets(t *testing.T, top *lab.Topology, listen netip.AddrPort, n int) func(n int) bool {
+	t.Helper()
+	right := func(n int) bool {
+		inner := 0
+		for _, s := range top.Gateway.Sockets() {
+			client := s.Network == "udp" && s.Local.Addr() == top.GatewayClient && (s.Local.Port() == 5004 || s.Local.Port() == 5005)
+			control := s.Network == "tcp" && s.Local == listen
+			leg := s.Network == "udp" && s.Local.Addr() == top.GatewayInner && s.Local.Port() >= 20000 && s.Local.Port() <= 20099
+			if leg {
+				inner++
+			}
+			if !client && !control && !leg {
+				t.Logf("open and not expected: %v", s)
+				return false
+			}
+		}
+		return inner == n
+	}
+	if !right(n) {
+		t.Errorf("sockets open on the gateway, want %d towards the origin: %v", n, top.Gateway.Sockets())
+	}
+	return func(n int) bool { return lab.Eventually(recordLimit, func() bool { return right(n) }) }
+}
+
+// judgeCapture looks at every datagram of the client's link.
+func judgeCapture(t *testing.T, top *lab.Topology, packets []lab.Packet) {
+	t.Helper()
+	sources := []netip.AddrPort{
+		netip.AddrPortFrom(top.GatewayClient, 5004), netip.AddrPortFrom(top.GatewayClient, 5005),
+	}
+	counts := map[netip.AddrPort]int{}
+	for _, p := range packets {
+		far := p.To // of a packet that the client sends
+		if p.To.Addr() == top.ClientAddr {
+			far = p.From
+			counts[p.From]++
+			if isRTCP(p) != (far.Port() == 5005) {
+				t.Errorf("a datagram %s... came from %v", p.Payload[:min(16, len(p.Payload))], far)
+			}
+		}
+		if !slices.Contains(sources, far) {
+			t.Errorf("a datagram %v -> %v passed the client's link", p.From, p.To)
+		}
+	}
+	if counts[sources[0]] < 200 || counts[sources[1]] < 2 {
+		t.Errorf("datagrams to the client: %v", counts)
+	}
+}
+
+// isRTCP tells reports from media by the second byte, as RFC 5761, section 4
+// does: 192 to 223 are no payload type of the origins here with a marker.
+func isRTCP(p lab.Packet) bool {
+	return len(p.Payload) >= 4 && p.Payload[2:4] >= "c0" && p.Payload[2:4] <= "df"
+}
+
+// passesNothing: what a client sends to the origin's address stays with the
+// gateway, which forwards nothing.
+func passesNothing(t *testing.T, top *lab.Topology) {
+	t.Helper()
+	if got := top.Gateway.Sysctl("net.ipv4.ip_forward"); got != "0" {
+		t.Errorf("ip_forward is %s", got)
+	}
+	left := lab.StartCapture(t, top.Client, lab.HostLink, "udp port 9999")
+	arrived := lab.StartCapture(t, top.Origin, lab.HostLink, "udp port 9999")
+	top.Client.SendUDP(netip.AddrPortFrom(top.OriginAddr, 9999))
+	if !lab.Eventually(5*time.Second, func() bool { return left.Count() == 5 }) {
+		t.Errorf("the client sent %d datagrams, want 5", left.Count())
+	}
+	left.End()
+	if got := arrived.End(); len(got) > 0 {
+		t.Errorf("%d datagrams went past the gateway", len(got))
+	}
+}
