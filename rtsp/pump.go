@@ -63,6 +63,7 @@ func (p *peer) run() {
 	}()
 	for {
 		item, err := p.reader.Read()
+		p.pace.next()
 		if frame, ok := item.(*rtspwire.Frame); ok && err == nil {
 			if err := p.owner.Load().relayFrame(p.side, frame); err != nil {
 				p.deliver(event{peer: p, err: err})
@@ -125,7 +126,8 @@ type paceReader struct {
 	conn      net.Conn
 	limit     time.Duration
 	inMessage func() bool // set once before use: the wire reader has begun a message
-	armed     bool        // the pump's
+	armed     bool        // the pump's: a deadline is set
+	fresh     bool        // the pump's: a message has been read since it was set
 	stopped   atomic.Bool
 	n         atomic.Uint64
 }
@@ -133,13 +135,13 @@ type paceReader struct {
 // Read implements io.Reader for the wire reader.
 func (r *paceReader) Read(b []byte) (int, error) {
 	for {
-		if partial := r.inMessage(); partial != r.armed {
+		if partial := r.inMessage(); partial != r.armed || (partial && r.fresh) {
 			deadline := time.Time{}
 			if partial {
 				deadline = time.Now().Add(r.limit)
 			}
 			_ = r.conn.SetReadDeadline(deadline) // a closed connection is seen by the Read below
-			r.armed = partial
+			r.armed, r.fresh = partial, false
 		}
 		if r.stopped.Load() {
 			return 0, errStopped
@@ -152,6 +154,10 @@ func (r *paceReader) Read(b []byte) (int, error) {
 		return n, err
 	}
 }
+
+// next says that a message has been read: the one that follows has a time of its own, also when its first bytes came
+// with the last of this one.
+func (r *paceReader) next() { r.fresh = true }
 
 // errStopped is what the pump reads after stop.
 var errStopped = errors.New("rtsp: read: stopped")
