@@ -20,6 +20,7 @@ type exchange struct {
 	number   uint32       // the CSeq we gave it on the origin's side
 	hops     int          // redirects to other nodes of the pool that we followed
 	deadline time.Time
+	limit    time.Time // the deadline is not put off beyond it
 }
 
 // onClientRequest takes a request in hand, or queues it behind the one that is: one at a time goes to the origin, so that
@@ -129,7 +130,7 @@ func (s *session) refuse(ex *exchange, err error) {
 	}
 	s.log.Info("request refused", zap.String("method", ex.in.Method), zap.Int("status", status), zap.Error(err))
 	s.refused = err
-	s.toClient(resp.Append)
+	s.respond(resp.Append)
 	s.current = nil
 }
 
@@ -150,7 +151,7 @@ func (s *session) forward(ex *exchange) error {
 		out := s.rewriteRequest(ex)
 		err := s.origin.out.message(out.Append)
 		if err == nil {
-			ex.deadline = time.Now().Add(s.proxy.cfg.Timeouts.Response)
+			ex.expect(s.proxy.cfg.Timeouts.Response)
 			s.current = ex
 			return nil
 		}
@@ -159,6 +160,22 @@ func (s *session) forward(ex *exchange) error {
 			return errOriginBroke
 		}
 		s.dropOrigin(err)
+	}
+}
+
+// expect starts the wait for the answer.
+func (ex *exchange) expect(d time.Duration) {
+	now := time.Now()
+	ex.deadline, ex.limit = now.Add(d), now.Add(maxPatience*d)
+}
+
+// maxPatience times Timeouts.Response is how long an origin may put its answer off with provisional ones.
+const maxPatience = 6
+
+func (ex *exchange) putOff(d time.Duration) {
+	ex.deadline = time.Now().Add(d)
+	if ex.deadline.After(ex.limit) {
+		ex.deadline = ex.limit
 	}
 }
 
@@ -172,7 +189,7 @@ func (s *session) onOriginResponse(resp *rtspwire.Response) {
 	}
 	s.answered = true
 	if resp.Status >= 100 && resp.Status < 200 {
-		ex.deadline = time.Now().Add(s.proxy.cfg.Timeouts.Response) // RFC 2326, section 11.1: the answer is still to come
+		ex.putOff(s.proxy.cfg.Timeouts.Response) // RFC 2326, section 11.1: the answer is still to come
 		return
 	}
 	s.current = nil
@@ -199,7 +216,7 @@ func (s *session) complete(ex *exchange, resp *rtspwire.Response) {
 	if ex.in.Method == methodAnnounce && resp.Status == 200 {
 		s.published = true
 	}
-	s.toClient(out.Append)
+	s.respond(out.Append)
 }
 
 // advance moves the RTSP session's state, and lets go of what a TEARDOWN has freed.

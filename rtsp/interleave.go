@@ -53,9 +53,9 @@ func (s *session) relayFrame(from udprelay.Side, f *rtspwire.Frame) error {
 	}
 	r := table[f.Channel]
 	now := time.Now()
+	s.lastFrame.Store(now.UnixNano())
 	if r.media && !r.rtcp {
 		s.firstFrame.CompareAndSwap(0, now.UnixNano())
-		s.lastFrame.Store(now.UnixNano())
 	}
 	if r.meter != nil {
 		r.meter.Observe(f.Payload, now)

@@ -12,10 +12,11 @@ const lifeGrace = 10 * time.Second
 // defaultTimeout is the session timeout when the origin names none (RFC 2326, section 12.37).
 const defaultTimeout = 60 * time.Second
 
-// nextDeadline is when onTimer must look again at the latest.
+// nextDeadline is when onTimer must look again at the latest. While an answer is awaited the player cannot be expected to
+// speak, and only the answer's deadline counts.
 func (s *session) nextDeadline() time.Time {
 	d := s.lifeDeadline()
-	if s.current != nil && s.current.deadline.Before(d) {
+	if s.current != nil {
 		d = s.current.deadline
 	}
 	if t, ok := s.pushes.deadline(); ok && t.Before(d) {
@@ -75,11 +76,7 @@ func (s *session) onTimer(now time.Time) {
 		s.onResponseTimeout()
 	}
 	s.pushes.expire(now)
-	if now.Before(s.lifeDeadline()) {
-		return
+	if s.current == nil && !now.Before(s.lifeDeadline()) {
+		s.endWith(s.endSilent())
 	}
-	if s.current != nil {
-		return // the origin's answer is awaited, which has its own deadline
-	}
-	s.endWith(s.endSilent())
 }

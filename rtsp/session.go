@@ -33,7 +33,7 @@ type session struct {
 	stray      atomic.Uint64             // frames on channels that nobody set up
 	unwritten  atomic.Uint64             // frames to a side that was gone already
 	firstFrame atomic.Int64              // unix nanoseconds of the first interleaved media frame, 0: none
-	lastFrame  atomic.Int64
+	lastFrame  atomic.Int64              // of the last frame that was relayed, media or RTCP
 
 	// owner
 	client     *peer // nil: the player's connection is closed, the session lives on (detached)
@@ -211,6 +211,13 @@ func badCSeq(err error) string {
 // reply sends the client an answer of the gateway's own.
 func (s *session) reply(status int, cseq string) {
 	s.toClient(answer(status, cseq).Append)
+}
+
+// respond sends the answer to a request in hand. A player that waited for it could not speak meanwhile: its time to say
+// more begins here.
+func (s *session) respond(appendTo func([]byte) []byte) {
+	s.life.clientSpoke(time.Now())
+	s.toClient(appendTo)
 }
 
 // toClient writes one message to the client; a client that is gone is noticed by its pump.

@@ -41,7 +41,7 @@ var (
 	worldNode2  = netip.MustParseAddr("198.51.100.2")
 )
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, changes ...func(*Config)) *world {
 	t.Helper()
 	w := &world{dials: make(chan *end2, 16), udp: newFakeUDP(), records: make(chan *sessionlog.Record, 16)}
 	var err error
@@ -58,10 +58,14 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.proxy, err = New(Config{
+	cfg := Config{
 		VirtualServer: "RTSP Control", Pool: w.pool, Relay: w.relay, Dial: w.dial,
 		Record: func(r *sessionlog.Record) { w.records <- r },
-	})
+	}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	w.proxy, err = New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
