@@ -105,21 +105,18 @@ func (c *conn) peekLine() (string, error) {
 // request reads and answers one request. After one that cannot be read the connection ends.
 func (c *conn) request(line string) error {
 	var req base.Request
-	err := req.Unmarshal(c.br)
-	if err == nil {
-		err = c.skipBody(req.Header["Content-Length"])
-	}
 	words := strings.Fields(line)
-	if err == nil && len(words) != 3 {
-		err = fmt.Errorf("origin: read request: %q", line)
+	if len(words) != 3 || !strings.HasPrefix(words[2], "RTSP/") {
+		return c.refuse(&req, base.StatusBadRequest, fmt.Errorf("origin: read request: %q", line))
 	}
-	if err != nil {
-		status := base.StatusBadRequest
-		if len(words) == 3 && words[2] != "RTSP/1.0" {
-			status, err = base.StatusRTSPVersionNotSupported, errVersion
+	if err := req.Unmarshal(c.br); err != nil {
+		if words[2] != "RTSP/1.0" {
+			return c.refuse(&req, base.StatusRTSPVersionNotSupported, errVersion)
 		}
-		c.respond(&base.Request{Header: req.Header}, &base.Response{StatusCode: status})
-		return err
+		return c.refuse(&req, base.StatusBadRequest, err)
+	}
+	if err := c.skipBody(req.Header["Content-Length"]); err != nil {
+		return c.refuse(&req, base.StatusBadRequest, err)
 	}
 	entry := requestOf(c.client, string(req.Method), words[1], req.Header, req.Body)
 	res, after := c.handle(&req, words[1])
@@ -132,6 +129,11 @@ func (c *conn) request(line string) error {
 		return after()
 	}
 	return nil
+}
+
+// refuse answers what could not be read, and returns why.
+func (c *conn) refuse(req *base.Request, code base.StatusCode, why error) error {
+	return errors.Join(why, c.respond(req, &base.Response{StatusCode: code}))
 }
 
 // skipBody passes over the body of a request with two lengths, which gortsplib takes for one without a body. Observed:

@@ -21,7 +21,7 @@ ffmpeg $quiet -f lavfi -i "$picture" -f lavfi -i "$tone" \
 # Baseline, no B frames: decoding order is display order, so that the origin needs no timestamps but the frame rate.
 # shellcheck disable=SC2086
 ffmpeg $quiet -f lavfi -i "$picture" -c:v libx264 -profile:v baseline -preset slow -b:v 90k -maxrate 140k \
-  -bufsize 140k -g 50 -keyint_min 50 -sc_threshold 0 -pix_fmt yuv420p -flags:v +bitexact \
+  -bufsize 140k -g 25 -keyint_min 25 -sc_threshold 0 -pix_fmt yuv420p -flags:v +bitexact \
   -bsf:v h264_metadata=aud=insert -f h264 "$out/sample.h264"
 
 # shellcheck disable=SC2086
