@@ -12,7 +12,7 @@ export FUZZTIME
 .PHONY: build demo test setup static unit fuzz players bench cover sample help clean
 
 build: ## build bin/mediagate with its version
-	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/mediagate ./cmd/mediagate
+	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/mediagate ./cmd/mediagate
 
 demo: build ## build, then play the sample by every way there is, and print a table
 	bin/mediagate demo

@@ -123,6 +123,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	for _, pool := range g.pools {
 		wg.Go(func() { _ = pool.Run(ctx) }) // it only ends with ctx
 	}
+	wg.Go(func() { g.watchDrops(ctx) })
 	stop := context.AfterFunc(ctx, func() { _ = g.closeServers() }) // every error is a proxy that was closed already
 	defer stop()
 	close(g.ready)
@@ -212,8 +213,9 @@ func (g *Gateway) setRecords(w *sessionlog.Writer) {
 
 func (g *Gateway) closeRecords() {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if err := g.records.Close(); err != nil {
+	w := g.records
+	g.mu.Unlock()
+	if err := w.Close(); err != nil {
 		g.log.Error("session records lost", zap.Error(err))
 	}
 }

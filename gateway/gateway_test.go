@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"mediagate/internal/config"
+	"mediagate/udprelay"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -255,5 +256,16 @@ func TestContextEndsRun(t *testing.T) {
 	cancel()
 	if err := <-ran; err != nil {
 		t.Errorf("run: %v", err)
+	}
+}
+
+func TestNewDrops(t *testing.T) {
+	before := map[udprelay.DropReason]uint64{udprelay.DropUnknownSource: 3, udprelay.DropAmbiguous: 1}
+	now := map[udprelay.DropReason]uint64{udprelay.DropUnknownSource: 5, udprelay.DropAmbiguous: 1}
+	if got := newDrops(before, now); len(got) != 1 || got[0].Key != "unknown-source" || got[0].Integer != 2 {
+		t.Errorf("new drops %v, want two of unknown-source", got)
+	}
+	if got := newDrops(now, now); got != nil {
+		t.Errorf("new drops %v where nothing came", got)
 	}
 }

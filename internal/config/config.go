@@ -104,7 +104,7 @@ type Limits struct {
 	Fields       int  `yaml:"fields"`        // their number
 	Body         Size `yaml:"body"`          // a message body
 	Garbage      Size `yaml:"garbage"`       // bytes in a row that are neither a message nor a frame
-	Connections  int  `yaml:"connections"`   // client connections of the whole gateway
+	Connections  int  `yaml:"connections"`   // client connections of each virtual server
 	Pipeline     int  `yaml:"pipeline"`      // requests of one connection that wait for their reply
 	SyntaxErrors int  `yaml:"syntax_errors"` // the one that ends a connection
 }
@@ -116,6 +116,6 @@ type Timeouts struct {
 	Connect      Duration `yaml:"connect"`       // for a node's TCP connection
 	Response     Duration `yaml:"response"`      // for a node's reply
 	Write        Duration `yaml:"write"`         // for a peer to take what we write
-	Idle         Duration `yaml:"idle"`          // without a message, media or RTCP
+	Idle         Duration `yaml:"idle"`          // for a connection that has set nothing up and says nothing
 	Drain        Duration `yaml:"drain"`         // for sessions to end when the gateway stops
 }
