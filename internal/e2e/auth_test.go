@@ -13,7 +13,7 @@ import (
 func TestCredentials(t *testing.T) {
 	for _, way := range []string{"basic", "digest"} {
 		for _, src := range sources(t, way) {
-			gw := gateway(t, lab.Settings{}, src.node)
+			gw := program(t, lab.Settings{}, src.node)
 			t.Run(way+"/"+src.name, func(t *testing.T) {
 				start := time.Now()
 				p := lab.Play(t, lab.FFmpeg("tcp"), lab.WithCredentials(gw.URL(src.path)), nil)

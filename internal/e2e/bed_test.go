@@ -17,10 +17,11 @@ func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
 const (
 	playLimit   = 30 * time.Second // until a player has decoded what it should
 	recordLimit = 15 * time.Second // until a session's record is written
+	mediaPause  = time.Second      // without a frame: no more will come
 )
 
-// gateway runs the program at a loopback address of its own in front of nodes.
-func gateway(t *testing.T, s lab.Settings, nodes ...lab.Node) *lab.Gateway {
+// program runs the program at a loopback address of its own in front of nodes.
+func program(t *testing.T, s lab.Settings, nodes ...lab.Node) *lab.Gateway {
 	t.Helper()
 	s.Listen = lab.FreePort(t, lab.Loopback(t))
 	s.Nodes = nodes

@@ -15,7 +15,7 @@ func TestTwoOrigins(t *testing.T) {
 	lab.Need(t, "ffmpeg")
 	one := lab.StartSampleOrigin(t, lab.Loopback(t), "")
 	two := lab.StartSampleOrigin(t, lab.Loopback(t), "")
-	gw := gateway(t, lab.Settings{Policy: "least-sessions"}, node("one", one.Addr), node("two", two.Addr))
+	gw := program(t, lab.Settings{Policy: "least-sessions"}, node("one", one.Addr), node("two", two.Addr))
 
 	kinds := []lab.PlayerKind{lab.FFmpeg("udp"), lab.FFmpeg("udp"), lab.FFmpeg("tcp"), lab.FFmpeg("tcp")}
 	var players []*lab.Player
@@ -68,7 +68,7 @@ func TestTwoOrigins(t *testing.T) {
 
 // TestNoOrigin: with no origin left the answer is 503, at once.
 func TestNoOrigin(t *testing.T) {
-	gw := gateway(t, lab.Settings{}, node("gone", lab.FreePort(t, lab.Loopback(t))))
+	gw := program(t, lab.Settings{}, node("gone", lab.FreePort(t, lab.Loopback(t))))
 	start := time.Now()
 	reply := lab.Dial(t, gw.Addr).Do("DESCRIBE", gw.URL("test"))
 	if reply.Status != 503 {

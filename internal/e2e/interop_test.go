@@ -33,7 +33,7 @@ func sources(t *testing.T, authentication string) []source {
 // origin; frames decoded and the record must both be right.
 func TestInterop(t *testing.T) {
 	for _, src := range sources(t, "") {
-		gw := gateway(t, lab.Settings{}, src.node)
+		gw := program(t, lab.Settings{}, src.node)
 		for _, kind := range lab.Players() {
 			t.Run(src.name+"/"+kind.Name, func(t *testing.T) {
 				start := time.Now()
@@ -56,7 +56,7 @@ func TestInterop(t *testing.T) {
 // client ports: nobody gets another's media.
 func TestInteropAtOnce(t *testing.T) {
 	src := sources(t, "")[1]
-	gw := gateway(t, lab.Settings{}, src.node)
+	gw := program(t, lab.Settings{}, src.node)
 	start := time.Now()
 	var players []*lab.Player
 	for _, kind := range lab.Players() {
@@ -80,7 +80,7 @@ func TestInteropAtOnce(t *testing.T) {
 // firewall are counted and not forwarded (players.md, "GStreamer").
 func TestGStreamerGarbage(t *testing.T) {
 	src := sources(t, "")[0]
-	gw := gateway(t, lab.Settings{}, src.node)
+	gw := program(t, lab.Settings{}, src.node)
 	start := time.Now()
 	p := lab.Play(t, lab.GStreamer("udp"), gw.URL(src.path), nil)
 	p.WaitFrames(10, 10, playLimit)

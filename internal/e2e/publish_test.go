@@ -13,7 +13,7 @@ import (
 func TestPublish(t *testing.T) {
 	lab.Need(t, "ffmpeg")
 	origin := lab.StartOrigin(t, lab.Loopback(t), "")
-	gw := gateway(t, lab.Settings{}, node("gortsplib", origin.Addr))
+	gw := program(t, lab.Settings{}, node("gortsplib", origin.Addr))
 	for _, lower := range []string{"udp", "tcp"} {
 		t.Run(lower, func(t *testing.T) {
 			transport := lab.FFmpeg(lower).Transport
@@ -40,7 +40,7 @@ func TestPublishGStreamer(t *testing.T) {
 	for _, lower := range []string{"udp", "tcp"} {
 		t.Run(lower, func(t *testing.T) {
 			origin := lab.StartGstOrigin(t, lab.GstOptions{Addr: netip.MustParseAddr("127.0.0.1"), Record: true})
-			gw := gateway(t, lab.Settings{}, node("gst", origin.Addr))
+			gw := program(t, lab.Settings{}, node("gst", origin.Addr))
 			start := time.Now()
 			pub := lab.Publish(t, gw.URL(origin.Path()), lower, nil)
 			if !lab.Eventually(playLimit, func() bool { return origin.Recorded() >= 40 }) {

@@ -13,13 +13,15 @@ import (
 	"time"
 )
 
-// replyLimit bounds how long a Client waits for a reply.
+// replyLimit bounds how long a Client waits if it is not told otherwise.
 const replyLimit = 20 * time.Second
 
 // Client is a hand-driven RTSP client for conversations that no player has. It
 // writes what it is told to, byte for byte.
 type Client struct {
 	net.Conn
+	Patience time.Duration // for one reply or frame; Dial sets 20 s
+
 	t    testing.TB
 	r    *bufio.Reader
 	cseq int
@@ -46,7 +48,7 @@ func Dial(t testing.TB, at netip.AddrPort) *Client {
 		t.Fatalf("lab: dial %s: %v", at, err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	return &Client{Conn: conn, t: t, r: bufio.NewReader(conn)}
+	return &Client{Conn: conn, Patience: replyLimit, t: t, r: bufio.NewReader(conn)}
 }
 
 // WriteText sends text as it is; lines must bring their "\r\n".
@@ -61,22 +63,31 @@ func (c *Client) WriteText(text string) {
 // waits for its reply; interleaved frames before it are thrown away.
 func (c *Client) Do(method, url string, fields ...string) Reply {
 	c.t.Helper()
-	c.cseq++
-	text := fmt.Sprintf("%s %s RTSP/1.0\r\nCSeq: %d\r\n", method, url, c.cseq)
-	for _, f := range fields {
-		text += f + "\r\n"
-	}
-	c.WriteText(text + "\r\n")
-	r, err := c.ReadReply()
+	r, err := c.Try(method, url, fields...)
 	if err != nil {
 		c.t.Fatalf("lab: reply to %s: %v", method, err)
 	}
 	return r
 }
 
-// ReadReply reads the next response within 20 s, throwing frames away.
+// Try is Do with the error given back; empty fields are left out.
+func (c *Client) Try(method, url string, fields ...string) (Reply, error) {
+	c.cseq++
+	text := fmt.Sprintf("%s %s RTSP/1.0\r\nCSeq: %d\r\n", method, url, c.cseq)
+	for _, f := range fields {
+		if f != "" {
+			text += f + "\r\n"
+		}
+	}
+	if _, err := io.WriteString(c.Conn, text+"\r\n"); err != nil {
+		return Reply{}, err
+	}
+	return c.ReadReply()
+}
+
+// ReadReply reads the next response within Patience, throwing frames away.
 func (c *Client) ReadReply() (Reply, error) {
-	if err := c.SetReadDeadline(time.Now().Add(replyLimit)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(c.Patience)); err != nil {
 		return Reply{}, err
 	}
 	for {
@@ -94,10 +105,10 @@ func (c *Client) ReadReply() (Reply, error) {
 	return readReply(c.r)
 }
 
-// ReadFrame reads the next interleaved frame within 20 s; replies before it
+// ReadFrame reads the next interleaved frame within Patience; replies before it
 // are thrown away.
 func (c *Client) ReadFrame() (payload []byte, err error) {
-	if err := c.SetReadDeadline(time.Now().Add(replyLimit)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(c.Patience)); err != nil {
 		return nil, err
 	}
 	for {
