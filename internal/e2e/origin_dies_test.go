@@ -30,8 +30,9 @@ var deaths = []struct {
 	after bool
 	fates
 }{
+	// A reset may come before the connect is over: then no node was reached.
 	{"on accept", "", false,
-		fates{fate{[]int{502}, []string{"OD"}}, fate{[]int{504}, []string{"oD"}}}},
+		fates{fate{[]int{502, 503}, []string{"OD", "ND"}}, fate{[]int{504}, []string{"oD"}}}},
 	{"instead of DESCRIBE's answer", "DESCRIBE", false,
 		fates{fate{[]int{502}, []string{"OD"}}, fate{[]int{504}, []string{"oD"}}}},
 	// Nothing is set up yet: the gateway connects again, and the client plays;
