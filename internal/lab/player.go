@@ -67,6 +67,20 @@ func GStreamer(lower string) PlayerKind {
 	}
 }
 
+// GStreamerASF is gst-launch-1.0 over "udp" or "tcp" for x-asf-pf of an origin
+// that it takes for Windows Media Services. All streams come in one RTP flow:
+// the default jitter buffer would wait for the other (players.md).
+func GStreamerASF(lower string) PlayerKind {
+	kind := GStreamer(lower)
+	kind.args = func(url string) []string {
+		return strings.Fields("-v rtspsrc latency=200 buffer-mode=slave protocols=" + lower + " location=" + url +
+			" ! rtpasfdepay ! decodebin name=d" +
+			" d. ! video/x-raw ! fakesink name=video silent=false sync=false" +
+			" d. ! audio/x-raw ! fakesink name=audio silent=false sync=false")
+	}
+	return kind
+}
+
 // MPlayer is mplayer(1) over UDP, its default. Its status line has no number
 // of frames, but at message level 8 its clock writes a line for each frame that
 // it shows. Audio is not counted: this MPlayer cannot decode the AAC of
