@@ -104,6 +104,28 @@ func (s *session) unbind(rs *rtspSession) {
 	s.proxy.unregister(rs.id)
 }
 
+// mediaOf is the stream that was set up with url, nil if there is none.
+func (rs *rtspSession) mediaOf(url string) *media {
+	if rs == nil {
+		return nil
+	}
+	for _, m := range rs.media {
+		if m.url == url {
+			return m
+		}
+	}
+	return nil
+}
+
+// mediaCount is how many streams the conversation has.
+func (s *session) mediaCount() int {
+	n := 0
+	for _, rs := range s.bound {
+		n += len(rs.media)
+	}
+	return n
+}
+
 // teardown lets go of the one media that url was set up with, or of the whole session when url names none of them
 // (RFC 2326, section 10.7).
 func (s *session) teardown(rs *rtspSession, url string) {

@@ -34,6 +34,7 @@ func blame(err error) (who byte, ok bool) {
 		{balancer.ErrNoNode, sessionlog.WhoNode},
 		{errOriginRefused, sessionlog.WhoNode},
 		{udprelay.ErrPortsExhausted, sessionlog.WhoResource},
+		{errTooManyMedia, sessionlog.WhoResource},
 		{errDraining, sessionlog.WhoGateway},
 	} {
 		if errors.Is(err, row.err) {

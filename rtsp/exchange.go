@@ -142,7 +142,7 @@ func (s *session) forward(ex *exchange) error {
 			return err
 		}
 		if ex.setup != nil {
-			if err := s.reserve(ex.setup); err != nil {
+			if err := s.reserveAny(ex.setup); err != nil {
 				return err
 			}
 		}

@@ -13,7 +13,7 @@ import (
 func (s *session) retire(rs *rtspSession, m *media) {
 	if m.use == nil {
 		s.uninterleave(m)
-		s.retired = append(s.retired, m)
+		s.keep(m)
 		return
 	}
 	if m.use.refs--; m.use.refs > 0 {
@@ -23,17 +23,27 @@ func (s *session) retire(rs *rtspSession, m *media) {
 		delete(rs.flows, m.use.clientPort.Lo)
 	}
 	m.use.flow.Close()
+	s.keep(m)
+}
+
+// maxRetired is how many ended streams are kept, so that what still comes in for them is counted.
+const maxRetired = 16
+
+// keep puts an ended stream aside until the record is written; the oldest is counted now when there are many, so that a
+// conversation of any length stays small.
+func (s *session) keep(m *media) {
 	s.retired = append(s.retired, m)
+	if len(s.retired) > maxRetired {
+		s.tally(s.retired[0])
+		s.retired = slices.Delete(s.retired, 0, 1)
+	}
 }
 
 // adopt makes the planned media part of the RTSP session. A stream that is set up again (trap 17) replaces the one before.
 func (s *session) adopt(rs *rtspSession, m *media) {
-	for i, old := range rs.media {
-		if old.url == m.url {
-			s.retire(rs, old)
-			rs.media = slices.Delete(rs.media, i, i+1)
-			break
-		}
+	if old := rs.mediaOf(m.url); old != nil {
+		s.retire(rs, old)
+		rs.media = slices.DeleteFunc(rs.media, func(x *media) bool { return x == old })
 	}
 	rs.media = append(rs.media, m)
 	if m.use != nil {
@@ -78,8 +88,8 @@ func (s *session) finishSetup(ex *exchange, rs *rtspSession, resp, out *rtspwire
 
 // grantInterleaved takes over the channels that the origin chose and tells the player its own.
 func (s *session) grantInterleaved(m *media, spec *rtspwire.TransportSpec) {
-	if lo, hi, ok := spec.Channels(); ok {
-		m.originChannels = [2]uint8{lo, hi}
+	if channels, ok := channelsOf(spec); ok {
+		m.originChannels = channels
 	}
 	spec.SetParam("interleaved", channelText(m.clientChannels))
 	s.hideAddresses(spec)

@@ -73,20 +73,34 @@ func (s *session) relayFrame(from udprelay.Side, f *rtspwire.Frame) error {
 }
 
 // freeChannels finds two neighbouring channels, the first even, that side does not use. Odd channels carry RTCP (trap 15).
-func (s *session) freeChannels(side udprelay.Side) (lo, hi uint8, ok bool) {
-	table := s.routes[side].Load()
+func (s *session) freeChannels(side udprelay.Side) (channels [2]uint8, ok bool) {
 	for n := 0; n < 256; n += 2 {
-		if table == nil || (table[n] == nil && table[n+1] == nil) {
-			return uint8(n), uint8(n + 1), true
+		channels = [2]uint8{uint8(n), uint8(n + 1)}
+		if s.channelsFree(side, channels, nil) {
+			return channels, true
 		}
 	}
-	return 0, 0, false
+	return channels, false
 }
 
-// channelsFree says that side uses neither channel.
-func (s *session) channelsFree(side udprelay.Side, lo, hi uint8) bool {
+// channelsFree says that side uses neither channel, but for a media that is about to go (nil: none).
+func (s *session) channelsFree(side udprelay.Side, channels [2]uint8, going *media) bool {
 	table := s.routes[side].Load()
-	return table == nil || (table[lo] == nil && table[hi] == nil)
+	if table == nil {
+		return true
+	}
+	for _, c := range channels {
+		r := table[c]
+		if r != nil && (going == nil || !going.owns(r)) {
+			return false
+		}
+	}
+	return true
+}
+
+// owns says that r is a route of the media.
+func (m *media) owns(r *route) bool {
+	return r == m.down[0] || r == m.down[1] || r == m.up[0] || r == m.up[1]
 }
 
 // interleave ties the two channels of a media on both sides together.

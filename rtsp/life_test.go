@@ -55,6 +55,19 @@ func (w *world) playTCP(t *testing.T) string {
 	return id
 }
 
+// session is the one conversation that runs, for a look at what it holds while everything stands still.
+func (w *world) session(t *testing.T) *session {
+	t.Helper()
+	synctest.Wait()
+	w.proxy.mu.Lock()
+	defer w.proxy.mu.Unlock()
+	for _, s := range w.proxy.bound {
+		return s
+	}
+	t.Fatal("no session has an ID")
+	return nil
+}
+
 func (w *world) mustEnd(t *testing.T, want string) {
 	t.Helper()
 	synctest.Wait()

@@ -36,22 +36,19 @@ func (s *session) writeRecord() {
 	r := s.rec
 	r.Duration = sessionlog.Seconds(time.Since(s.life.started))
 	r.NodesTried = s.tried
-	first := time.Time{}
-	seen := make(map[*udprelay.Flow]bool)
+	seen := make(map[*flowUse]bool)
 	for _, m := range s.retired {
-		if m.use == nil {
-			addInterleaved(r, m)
-			continue
+		if m.use == nil || !seen[m.use] {
+			s.tally(m)
 		}
-		if flow := m.use.flow; !seen[flow] {
-			seen[flow] = true
-			first = earliest(first, addFlow(r, flow.Stats()))
+		if m.use != nil {
+			seen[m.use] = true
 		}
 	}
 	if n := s.firstFrame.Load(); n != 0 {
-		first = earliest(first, time.Unix(0, n))
+		s.firstMedia = earliest(s.firstMedia, time.Unix(0, n))
 	}
-	r.FirstMedia = sessionlog.SecondsAfter(s.life.started, first)
+	r.FirstMedia = sessionlog.SecondsAfter(s.life.started, s.firstMedia)
 	for reason, n := range map[string]uint64{"unknown-channel": s.stray.Load(), "write-error": s.unwritten.Load()} {
 		if n != 0 {
 			r.Drops[reason] += n
@@ -74,11 +71,20 @@ func (s *session) writeRecord() {
 	s.proxy.cfg.Record(r)
 }
 
+// tally takes the figures of an ended stream into the record.
+func (s *session) tally(m *media) {
+	if m.use == nil {
+		addInterleaved(s.rec, m)
+		return
+	}
+	s.firstMedia = earliest(s.firstMedia, addFlow(s.rec, m.use.flow.Stats()))
+}
+
 // outcome is the end state with its sentence. A player that goes because nothing could be set up for it went because of
 // the refusal: that names who ended the session.
 func (s *session) outcome() (sessionlog.EndState, string) {
 	state := sessionlog.EndState{Who: s.end.who, Phase: s.phase}
-	if s.refused == nil || s.end.who != sessionlog.WhoClient || len(s.retired) > 0 {
+	if s.refused == nil || s.end.who != sessionlog.WhoClient || s.rec.Transport != "" {
 		return state, s.end.why
 	}
 	if who, ok := blame(s.refused); ok {

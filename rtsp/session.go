@@ -53,13 +53,14 @@ type session struct {
 	originCSeq uint32
 	strikes    int
 	life       lifeClock
-	phase      byte  // second letter of the end state
-	leaving    error // the player's connection has ended by this, its last requests are not answered yet
-	refused    error // the last refusal, for the record
-	tornDown   bool  // the player has sent a TEARDOWN of its own
-	published  bool  // the client has announced a presentation of its own
-	retired    []*media
-	peers      []*peer // every connection it ever had, to wait for their pumps
+	phase      byte      // second letter of the end state
+	leaving    error     // the player's connection has ended by this, its last requests are not answered yet
+	refused    error     // the last refusal, for the record
+	tornDown   bool      // the player has sent a TEARDOWN of its own
+	published  bool      // the client has announced a presentation of its own
+	retired    []*media  // ended, not in the record yet; at most maxRetired while the conversation runs
+	firstMedia time.Time // as far as the record has it
+	peers      []*peer   // every connection it ever had, to wait for their pumps
 	rec        *sessionlog.Record
 	end        *end
 }

@@ -1,6 +1,7 @@
 package rtsp
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 
@@ -37,10 +38,15 @@ type flowUse struct {
 
 // setupPlan is a SETUP on its way: what the player offered that we can relay, and what is reserved for the offer in hand.
 type setupPlan struct {
-	offers  rtspwire.Transport // acceptable alternatives, in the player's order; offers[0] is in hand
-	session *rtspSession
-	media   *media
+	offers   rtspwire.Transport // acceptable alternatives, in the player's order; offers[0] is in hand
+	session  *rtspSession
+	replaces *media // the same stream as it is set up now, nil: it is not
+	media    *media
 }
+
+// maxMedia bounds the streams of one conversation, so that no player takes every port of the range. Windows Media sets up
+// each bit rate of a presentation, which makes a dozen or two.
+const maxMedia = 64
 
 // planSetup picks the alternatives that the policy allows: unicast, to the player itself, by UDP with ports or by TCP.
 // RFC 2326, section 12.39: the alternatives are in order of preference. Unknown profiles are no reason to fail (trap 14).
@@ -49,7 +55,10 @@ func (s *session) planSetup(ex *exchange) (*setupPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := &setupPlan{session: ex.session}
+	plan := &setupPlan{session: ex.session, replaces: ex.session.mediaOf(ex.in.URL)}
+	if plan.replaces == nil && s.mediaCount() >= maxMedia {
+		return nil, errTooManyMedia
+	}
 	refusal := errNoTransport
 	for _, spec := range list {
 		if err := s.allowed(spec); err != nil {
@@ -106,6 +115,18 @@ func clientPorts(spec *rtspwire.TransportSpec) (rtspwire.PortRange, bool) {
 	return rtspwire.PortRange{}, false
 }
 
+// reserveAny reserves for the first alternative for which there is room: a player that offers TCP too need not be told
+// that no UDP port is left.
+func (s *session) reserveAny(plan *setupPlan) error {
+	for {
+		err := s.reserve(plan)
+		if !errors.Is(err, udprelay.ErrPortsExhausted) || len(plan.offers) < 2 {
+			return err
+		}
+		plan.offers = plan.offers[1:]
+	}
+}
+
 // reserve binds what the offer in hand needs, before anything is promised to either side. It may be called again for
 // another node: what is reserved for the one before is given back first, since it may face another local address.
 func (s *session) reserve(plan *setupPlan) error {
@@ -113,7 +134,7 @@ func (s *session) reserve(plan *setupPlan) error {
 	spec := plan.offers[0]
 	m := &media{publish: s.published || publishes(spec.Mode())}
 	if spec.Lower() == rtspwire.LowerTCP {
-		if err := s.reserveChannels(m, spec); err != nil {
+		if err := s.reserveChannels(m, spec, plan.replaces); err != nil {
 			return err
 		}
 		plan.media = m
@@ -159,25 +180,33 @@ func publishes(mode string) bool {
 	return false
 }
 
-// reserveChannels picks the channels of both sides: those the player asked for where they are free.
-func (s *session) reserveChannels(m *media, spec *rtspwire.TransportSpec) error {
+// reserveChannels picks the channels of both sides: those the player asked for where they are free, or held by the very
+// stream that is set up again.
+func (s *session) reserveChannels(m *media, spec *rtspwire.TransportSpec, replaces *media) error {
 	m.meter = new(udprelay.Meter)
-	lo, hi, ok := spec.Channels()
-	m.clientChannels = [2]uint8{lo, hi}
-	if !ok || !s.channelsFree(sideClient, lo, hi) {
-		if lo, hi, ok = s.freeChannels(sideClient); !ok {
+	var ok bool
+	if m.clientChannels, ok = channelsOf(spec); !ok || !s.channelsFree(sideClient, m.clientChannels, replaces) {
+		if m.clientChannels, ok = s.freeChannels(sideClient); !ok {
 			return errNoTransport
 		}
-		m.clientChannels = [2]uint8{lo, hi}
 	}
 	m.originChannels = m.clientChannels
-	if !s.channelsFree(sideOrigin, m.originChannels[0], m.originChannels[1]) {
-		if lo, hi, ok = s.freeChannels(sideOrigin); !ok {
+	if !s.channelsFree(sideOrigin, m.originChannels, replaces) {
+		if m.originChannels, ok = s.freeChannels(sideOrigin); !ok {
 			return errNoTransport
 		}
-		m.originChannels = [2]uint8{lo, hi}
 	}
 	return nil
+}
+
+// channelsOf reads the interleaved parameter. A channel alone is RTP's, RTCP has the next one (RFC 2326, section 12.39,
+// wants at least two for RTP).
+func channelsOf(spec *rtspwire.TransportSpec) ([2]uint8, bool) {
+	lo, hi, ok := spec.Channels()
+	if lo == hi {
+		hi = lo + 1
+	}
+	return [2]uint8{lo, hi}, ok && lo < hi
 }
 
 // release gives back what the offer in hand had reserved.

@@ -18,6 +18,7 @@ var (
 	errState         = errors.New("rtsp: judge request: not valid in this state")
 	errNoTransport   = errors.New("rtsp: choose transport: none that this gateway can relay")
 	errMulticast     = errors.New("rtsp: choose transport: multicast is not relayed")
+	errTooManyMedia  = errors.New("rtsp: choose transport: too many streams in one conversation")
 	errThirdParty    = errors.New("rtsp: choose transport: destination is not the client")
 	errProxyRequire  = errors.New("rtsp: read request: Proxy-Require names a feature this gateway does not have")
 	errLoop          = errors.New("rtsp: read request: this request has already passed through this gateway")
@@ -50,6 +51,7 @@ var statusTable = []struct {
 	{errOriginBroke, 502},
 	{balancer.ErrNoNode, 503},
 	{errBusy, 503},
+	{errTooManyMedia, 503},
 	{errDraining, 503},
 	{errDetached, 503},
 	{errOriginRefused, 503},

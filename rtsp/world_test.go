@@ -43,6 +43,12 @@ var (
 
 func newWorld(t *testing.T, changes ...func(*Config)) *world {
 	t.Helper()
+	return newWorldOf(t, 20, changes...)
+}
+
+// newWorldOf is a world with so many UDP ports towards origins.
+func newWorldOf(t *testing.T, ports int, changes ...func(*Config)) *world {
+	t.Helper()
 	w := &world{dials: make(chan *end2, 16), udp: newFakeUDP(), records: make(chan *sessionlog.Record, 16)}
 	var err error
 	w.pool, err = balancer.New(balancer.Config{Name: "windows-media", Policy: balancer.RoundRobin(), Nodes: []balancer.Node{
@@ -53,7 +59,7 @@ func newWorld(t *testing.T, changes ...func(*Config)) *world {
 		t.Fatal(err)
 	}
 	w.relay, err = udprelay.New(udprelay.Config{
-		ClientPorts: udprelay.PortRange{Lo: 5004, Hi: 5005}, OriginPorts: udprelay.PortRange{Lo: 20000, Hi: 20019}, Listen: w.udp.listen,
+		ClientPorts: udprelay.PortRange{Lo: 5004, Hi: 5005}, OriginPorts: udprelay.PortRange{Lo: 20000, Hi: 20000 + uint16(ports) - 1}, Listen: w.udp.listen,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -137,6 +143,8 @@ func (w *world) happen(t *testing.T, what string) error {
 	switch {
 	case scan(what, "%d dials are refused", &n):
 		w.refuse = n
+	case what == "no UDP port is free":
+		w.udp.full = true
 	case what == "dials are not answered":
 		w.silent = true
 	case what == "origin closes":
@@ -175,6 +183,8 @@ func (w *world) check(t *testing.T, what string) error {
 		return w.checkFlow(rest)
 	case "frame":
 		return w.checkFrame(t, rest)
+	case "stray":
+		return w.checkStray(t, rest)
 	case "node":
 		if got := w.origin(t).node.String(); got != rest {
 			return fmt.Errorf("origin connection goes to %s, want %s", got, rest)
@@ -229,6 +239,21 @@ func (w *world) checkFrame(t *testing.T, rest string) error {
 		return fmt.Errorf("frame arrived as %q, want %q", got, want)
 	}
 	return nil
+}
+
+// checkStray: "origin 4": a frame on that channel of that side goes nowhere.
+func (w *world) checkStray(t *testing.T, rest string) error {
+	var from string
+	var channel uint8
+	if _, err := fmt.Sscanf(rest, "%s %d", &from, &channel); err != nil {
+		return fmt.Errorf("stray %q: %w", rest, err)
+	}
+	a, b := w.origin(t), w.client()
+	if from == "client" {
+		a, b = b, a
+	}
+	a.send(t, rtspwire.AppendFrame(nil, channel, rtpPacket(uint16(channel))))
+	return b.isClosed("gets nothing")
 }
 
 func rtpPacket(seq uint16) []byte {
@@ -328,6 +353,7 @@ func (c *namedConn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.rem
 
 // fakeUDP is the machine's UDP: sockets by port, and what they sent.
 type fakeUDP struct {
+	full  bool // every port is taken; set before use
 	mu    sync.Mutex
 	socks map[uint16]*fakeSocket
 	out   []string
@@ -351,7 +377,7 @@ func newFakeUDP() *fakeUDP { return &fakeUDP{socks: make(map[uint16]*fakeSocket)
 func (u *fakeUDP) listen(at netip.AddrPort) (udprelay.Conn, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.socks[at.Port()] != nil {
+	if u.full || u.socks[at.Port()] != nil {
 		return nil, syscall.EADDRINUSE
 	}
 	s := &fakeSocket{net: u, at: at, in: make(chan datagram), closed: make(chan struct{})}
