@@ -87,11 +87,10 @@ func (c *conn) next() error {
 // peekLine is the line that comes next, still to be read.
 func (c *conn) peekLine() (string, error) {
 	for n := 1; n <= maxLine; n = c.br.Buffered() + 1 {
-		b, err := c.br.Peek(n)
-		if err != nil {
+		if _, err := c.br.Peek(n); err != nil {
 			return "", err
 		}
-		b, _ = c.br.Peek(c.br.Buffered())
+		b, _ := c.br.Peek(c.br.Buffered()) // it is there
 		if end := bytes.IndexByte(b, '\n'); end >= 0 {
 			return strings.TrimRight(string(b[:end]), "\r"), nil
 		}

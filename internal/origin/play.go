@@ -1,10 +1,11 @@
 package origin
 
 import (
-	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/bluenviron/gortsplib/v4/pkg/base"
 	"mediagate/internal/asf"
@@ -92,7 +93,7 @@ func (e *session) seek(ms uint32) {
 		if p.SendTime > ms {
 			break
 		}
-		if videoKey(e.file, p) {
+		if startsKey(e.file, p) {
 			at = i
 		}
 	}
@@ -101,20 +102,17 @@ func (e *session) seek(ms uint32) {
 	e.mu.Unlock()
 }
 
-// videoKey tells whether decoding can begin with the packet: audio can anywhere.
-func videoKey(f *asf.File, p *asf.Packet) bool {
+// startsKey tells whether a video key frame begins in the packet; a presentation without video can begin anywhere.
+func startsKey(f *asf.File, p *asf.Packet) bool {
 	video := map[uint8]bool{}
 	for _, s := range f.Streams {
-		video[s.Number] = s.Kind == asf.Video
-	}
-	found := false
-	for _, l := range p.Payloads {
-		if video[l.Stream] {
-			return l.KeyFrame && l.Offset == 0
+		if s.Kind == asf.Video {
+			video[s.Number] = true
 		}
-		found = true
 	}
-	return found && len(f.Streams) == 1
+	return len(video) == 0 || slices.ContainsFunc(p.Payloads, func(l asf.Payload) bool {
+		return video[l.Stream] && l.KeyFrame && l.Offset == 0
+	})
 }
 
 // playInfo is the RTP-Info of the next packet and its send time. RFC 2326, section 12.33.
@@ -143,13 +141,11 @@ func (e *session) start() {
 	if e.stopped || e.cancel != nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:contextcheck // the session's own life; halt ends it
-	finished := make(chan struct{})
-	e.cancel, e.finished, e.playing = cancel, finished, true
+	stop, finished := make(chan struct{}), make(chan struct{})
+	e.cancel, e.finished, e.playing = sync.OnceFunc(func() { close(stop) }), finished, true
 	e.server.wg.Go(func() {
 		defer close(finished)
-		defer cancel()
-		e.stream(ctx)
+		e.stream(stop)
 	})
 }
 

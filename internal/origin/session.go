@@ -1,7 +1,6 @@
 package origin
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"net/netip"
@@ -53,12 +52,12 @@ type session struct {
 	position int // index of the next packet
 	predict  bool
 	playing  bool
-	cancel   context.CancelFunc // of the sender
-	finished chan struct{}      // closed when the sender has ended
+	cancel   func()        // tells the sender to end; may be called twice
+	finished chan struct{} // closed when the sender has ended
 	stopped  bool
 }
 
-type counters struct{ packets, octets, timestamp, dropped uint32 }
+type counters struct{ packets, octets, timestamp uint32 }
 
 // newSession makes a session of a client that has none. [MS-RTSP] 3.2.5.6.4.
 func (s *Server) newSession(c *conn, f *asf.File, name, baseURL string) *session {

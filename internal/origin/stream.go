@@ -1,7 +1,6 @@
 package origin
 
 import (
-	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,9 +15,9 @@ import (
 const lastEnd = "end of stream"
 
 // stream sends from the session's position to the end, and says that it is the end.
-func (e *session) stream(ctx context.Context) {
+func (e *session) stream(stop <-chan struct{}) {
 	for {
-		if !e.sendAll(ctx) {
+		if !e.sendAll(stop) {
 			return
 		}
 		more := e.server.cfg.Playlist && e.generation() == firstEntry
@@ -36,7 +35,7 @@ func (e *session) stream(ctx context.Context) {
 }
 
 // sendAll sends each packet at its send time, and a sender report now and then. It returns false if it was stopped.
-func (e *session) sendAll(ctx context.Context) bool {
+func (e *session) sendAll(stop <-chan struct{}) bool {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var begin, reported time.Time
@@ -44,7 +43,7 @@ func (e *session) sendAll(ctx context.Context) bool {
 	for {
 		index, raw := e.nextPacket()
 		if raw == nil {
-			return ctx.Err() == nil
+			return true
 		}
 		p, err := asf.ParsePacket(raw)
 		if err != nil {
@@ -58,7 +57,7 @@ func (e *session) sendAll(ctx context.Context) bool {
 		due := begin.Add(time.Duration(float64(p.SendTime-min(offset, p.SendTime)) / e.server.cfg.Speed * float64(time.Millisecond)))
 		timer.Reset(due.Sub(now))
 		select {
-		case <-ctx.Done():
+		case <-stop:
 			e.back(index)
 			return false
 		case <-timer.C:

@@ -104,17 +104,8 @@ func (f *flow) push(p rtp, size int, resent bool, now time.Time) {
 		return
 	}
 	step := int32(n - f.highest)
-	switch {
-	case resent && (step > 0 || f.missing[n] == nil):
+	if resent && (step > 0 || f.missing[n] == nil) {
 		return // of another time
-	case step > maxGap:
-		f.flush()
-		f.base += n - f.highest - 1 // what lies between was never sent
-		f.next = n
-	case step > 1:
-		for m := f.highest + 1; m != n; m++ {
-			f.missing[m] = &hole{since: now}
-		}
 	}
 	f.seen[p.seq] = n + 1
 	f.packets++
@@ -122,13 +113,11 @@ func (f *flow) push(p rtp, size int, resent bool, now time.Time) {
 	switch {
 	case resent:
 		f.resent++
-	case step > 0:
-		f.measure(p, now)
-	default:
+	case step <= 0:
 		f.late++
-	}
-	if step > 0 {
-		f.highest = n
+	default:
+		f.advance(n, now)
+		f.measure(p, now)
 	}
 	delete(f.missing, n)
 	if int32(n-f.next) < 0 {
@@ -139,6 +128,20 @@ func (f *flow) push(p rtp, size int, resent bool, now time.Time) {
 	for len(f.held) > holdPackets {
 		f.release(true)
 	}
+}
+
+// advance makes n the highest number, and what lies between missing.
+func (f *flow) advance(n uint32, now time.Time) {
+	if n-f.highest > maxGap {
+		f.flush()
+		f.base += n - f.highest - 1 // what lies between was never sent
+		f.next = n
+	} else {
+		for m := f.highest + 1; m != n; m++ {
+			f.missing[m] = &hole{since: now}
+		}
+	}
+	f.highest = n
 }
 
 // measure is the jitter of RFC 3550, section 6.4.1.

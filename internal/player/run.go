@@ -54,8 +54,7 @@ type run struct {
 	rtx     *pair
 	rtxSSRC uint32
 	rtcpTo  netip.AddrPort
-	noPair  bool // the packet pair did not come
-	noises  int  // packets of a packet pair that came
+	noises  int // packets of a packet pair that came
 
 	flows    map[uint32]*flow
 	out      *output

@@ -78,7 +78,8 @@ func (r *run) do(ctx context.Context, method base.Method, rawURL string, h base.
 	res, err := r.exchange(ctx, method, rawURL, h, body)
 	if err == nil && res.StatusCode == base.StatusUnauthorized && r.user != nil && r.digest == nil {
 		password, _ := r.user.Password()
-		if r.digest, err = auth.NewSender(res.Header["WWW-Authenticate"], r.user.Username(), password); err != nil {
+		r.digest = &auth.Sender{WWWAuth: res.Header["WWW-Authenticate"], User: r.user.Username(), Pass: password}
+		if err = r.digest.Initialize(); err != nil {
 			return nil, fmt.Errorf("player: %s: %w", strings.ToLower(string(method)), err)
 		}
 		r.step("origin asks for credentials")
