@@ -29,6 +29,8 @@ type peer struct {
 	// new connection and the session that it left takes the connection over.
 	owner atomic.Pointer[session]
 	done  chan struct{} // closed when the pump has returned
+
+	strikes int // malformed messages it sent; its owner's
 }
 
 // event is what a pump tells the owner: an item read, or the error that ended (or, not fatal, disturbed) the reading.
@@ -63,6 +65,7 @@ func (p *peer) run() {
 	}()
 	for {
 		item, err := p.reader.Read()
+		err = withoutText(err)
 		p.pace.next()
 		if frame, ok := item.(*rtspwire.Frame); ok && err == nil {
 			if err := p.owner.Load().relayFrame(p.side, frame); err != nil {
@@ -176,6 +179,7 @@ type writer struct {
 	conn    net.Conn
 	timeout time.Duration
 	n       atomic.Uint64
+	last    atomic.Int64 // not 0: the timeout of the last words
 
 	mu  sync.Mutex // guards buf and the order on the wire
 	buf []byte
@@ -204,11 +208,21 @@ func (w *writer) frame(channel uint8, payload []byte) error {
 	return w.flushLocked()
 }
 
+// hurry bounds what is still written, also a write that waits now: the connection is about to be closed. The flag comes
+// before the deadline: a write that has not seen the flag meets the deadline.
+func (w *writer) hurry(d time.Duration) {
+	w.last.Store(int64(d))
+	_ = w.conn.SetWriteDeadline(time.Now().Add(d)) // a closed connection fails its writes anyway
+}
+
 func (w *writer) flushLocked() error {
 	if w.err != nil {
 		return w.err
 	}
 	_ = w.conn.SetWriteDeadline(time.Now().Add(w.timeout)) // a closed connection is seen by the Write below
+	if d := w.last.Load(); d != 0 {
+		_ = w.conn.SetWriteDeadline(time.Now().Add(time.Duration(d)))
+	}
 	n, err := w.conn.Write(w.buf)
 	w.n.Add(uint64(n))
 	if cap(w.buf) > keepBuffer {
