@@ -17,6 +17,7 @@ type rtspSession struct {
 	id      string // ours, which the player knows
 	origin  string // the origin's
 	url     string // of the SETUP that began it, in the player's form
+	whole   string // of the presentation, as PLAY or RECORD named it
 	timeout time.Duration
 	state   state
 	media   []*media
@@ -126,6 +127,21 @@ func (s *session) mediaCount() int {
 	return n
 }
 
+// teardownURLs name all that the session has (RFC 2326, section 10.7: the URL of a stream ends that stream alone).
+func (rs *rtspSession) teardownURLs() []string {
+	if rs.whole != "" && (len(rs.media) < 2 || rs.mediaOf(rs.whole) == nil) {
+		return []string{rs.whole}
+	}
+	urls := make([]string, 0, len(rs.media))
+	for _, m := range rs.media {
+		urls = append(urls, m.url)
+	}
+	if len(urls) == 0 {
+		urls = append(urls, rs.url)
+	}
+	return urls
+}
+
 // teardown lets go of the one media that url was set up with, or of the whole session when url names none of them
 // (RFC 2326, section 10.7).
 func (s *session) teardown(rs *rtspSession, url string) {
@@ -140,25 +156,26 @@ func (s *session) teardown(rs *rtspSession, url string) {
 	}
 	s.unbind(rs)
 	s.tornDown = true
+	s.published = false
 	s.phase = 'T'
 }
 
 // attachment is a client connection on its way from one session to another.
 type attachment struct {
 	peer  *peer
-	reqs  []*rtspwire.Request // read from it and not answered: the one that names the session, and what was pipelined after it
-	taken chan bool           // capacity 1: answered once
+	reqs  []asked   // read from it and not answered: the one that names the session, and what was pipelined after it
+	taken chan bool // capacity 1: answered once
 }
 
 // handOver gives the client's connection to the session that knows id: a player that comes back on a new connection
 // (RFC 2326, section 1.1: no session is tied to a connection). Only from the same address, and only while this
 // conversation has no session of its own.
-func (s *session) handOver(req *rtspwire.Request, id string) bool {
+func (s *session) handOver(req asked, id string) bool {
 	other := s.proxy.lookup(id)
-	if other == nil || other == s || len(s.bound) > 0 || other.clientAddr.Addr() != s.clientAddr.Addr() {
+	if other == nil || other == s || len(s.bound) > 0 || other.player != s.player || s.client == nil || req.by != s.client {
 		return false
 	}
-	a := attachment{peer: s.client, reqs: append([]*rtspwire.Request{req}, s.queue...), taken: make(chan bool, 1)}
+	a := attachment{peer: s.client, reqs: append([]asked{req}, s.queue...), taken: make(chan bool, 1)}
 	select {
 	case other.attach <- a:
 	case <-other.gone:
@@ -187,7 +204,7 @@ func (s *session) takeOver(a attachment) {
 		_ = s.client.conn.Close() // the player has left it; its pump's last words are ignored
 	}
 	s.client = a.peer
-	s.peers = append(s.peers, a.peer)
+	s.joined(a.peer)
 	a.peer.owner.Store(s)
 	a.taken <- true
 	s.leaving = nil

@@ -147,6 +147,12 @@ func (s *session) finish() {
 	}
 	close(s.gone) // pumps no longer wait for the owner
 	s.cancel(errShutdown)
+	if s.client != nil {
+		s.client.out.hurry(byeTimeout)
+	}
+	if s.origin != nil {
+		s.origin.out.hurry(byeTimeout)
+	}
 	s.dismissClient()
 	s.farewell()
 	for _, rs := range s.bound {
@@ -162,6 +168,8 @@ func (s *session) finish() {
 	}
 	if s.origin != nil {
 		_ = s.origin.conn.Close() // ends its pump
+	}
+	if s.lease != nil {
 		s.lease.Release()
 	}
 	for _, p := range s.peers {
@@ -197,16 +205,18 @@ func (s *session) farewell() {
 		return
 	}
 	for _, rs := range s.bound {
-		s.originCSeq++
-		req := rtspwire.NewRequest(methodTeardown, s.urls.toOrigin(rs.url))
-		req.Header.Add("CSeq", fmt.Sprint(s.originCSeq))
-		req.Header.Add("Session", rs.origin)
-		if s.rec.UserAgent != "" {
-			req.Header.Add("User-Agent", s.rec.UserAgent)
-		}
-		req.Header.Add("Via", s.proxy.via)
-		if s.origin.out.message(req.Append) != nil {
-			return
+		for _, url := range rs.teardownURLs() {
+			s.originCSeq++
+			req := rtspwire.NewRequest(methodTeardown, s.urls.toOrigin(url))
+			req.Header.Add("CSeq", fmt.Sprint(s.originCSeq))
+			req.Header.Add("Session", rs.origin)
+			if s.rec.UserAgent != "" {
+				req.Header.Add("User-Agent", s.rec.UserAgent)
+			}
+			req.Header.Add("Via", s.proxy.via)
+			if s.origin.out.message(req.Append) != nil {
+				return
+			}
 		}
 	}
 	if half, ok := s.origin.conn.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {

@@ -1,7 +1,5 @@
 package rtsp
 
-import "strings"
-
 // action says what happens to a header field on its way through the gateway.
 type action uint8
 
@@ -29,7 +27,8 @@ type fieldRule struct {
 	why      string
 }
 
-// fieldTable is the one place that decides. A field that is not here passes. docs/protocol/rtsp.md is tested against it.
+// fieldTable is the one place that decides. A field that is not here passes; names are compared without case
+// (RFC 2326, section 4.2). docs/protocol/rtsp.md is tested against it.
 var fieldTable = []fieldRule{
 	{"CSeq", terminate, terminate, "RFC 2326, section 12.17", "each side numbers its own requests; the answer carries the number the asker wrote"},
 	{"Session", rewriteID, rewriteID, "RFC 2326, section 12.37", "IDs are unique only per node; the player gets ours, the origin its own"},
@@ -48,17 +47,4 @@ var fieldTable = []fieldRule{
 	{"WWW-Authenticate", pass, pass, "RFC 2326, section 12.44", "the challenge is the origin's"},
 	{"Server", pass, pass, "RFC 2326, section 12.36", "players know Windows Media Services by it"},
 	{"User-Agent", pass, pass, "RFC 2326, section 12.41", "origins choose their dialect by it"},
-}
-
-// actionOf looks a field up; names are compared as RFC 2326, section 4.2 has it, without case.
-func actionOf(name string, response bool) action {
-	for i := range fieldTable {
-		if strings.EqualFold(fieldTable[i].name, name) {
-			if response {
-				return fieldTable[i].response
-			}
-			return fieldTable[i].request
-		}
-	}
-	return pass
 }

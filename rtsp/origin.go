@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
+	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -27,16 +29,16 @@ func (s *session) connect(ex *exchange) error {
 			}
 			return err
 		}
+		s.lease = lease // finish gives it back, whatever happens here
 		node := lease.Node()
 		ctx, cancel := context.WithTimeout(s.ctx, s.proxy.cfg.Timeouts.Connect)
 		conn, err := s.proxy.cfg.Dial(ctx, s.clientAddr, node.AddrPort(Service))
 		cancel()
 		if err == nil {
-			s.lease = lease
 			s.rec.Node, s.rec.NodeAddress = node.Name, node.AddrPort(Service)
-			s.urls.origin = authorityOf(node.AddrPort(Service))
+			s.urls.reach(node.Name, authorityOf(node.AddrPort(Service)))
 			s.origin = newPeer(sideOrigin, conn, &s.proxy.cfg)
-			s.peers = append(s.peers, s.origin)
+			s.joined(s.origin)
 			s.answered = false
 			s.origin.start(s)
 			return nil
@@ -48,7 +50,7 @@ func (s *session) connect(ex *exchange) error {
 		s.log.Warn("node cannot be reached, trying the next", zap.String("node", node.Name), zap.Error(err))
 		lease.Failed(err)
 		lease.Release()
-		s.tried = append(s.tried, node.Name)
+		s.giveUp(node.Name)
 		dialled = errOriginRefused
 		if errors.Is(err, context.DeadlineExceeded) {
 			dialled = errOriginSilent
@@ -84,19 +86,30 @@ func (s *session) dropOrigin(cause error) {
 	s.log.Warn("node broke off, trying the next", zap.String("node", name), zap.Bool("answered", s.answered), zap.Error(cause))
 	s.closeOrigin()
 	if s.answered {
-		s.tried = nil
 		s.answered = false
 		return
 	}
-	s.tried = append(s.tried, name)
+	s.giveUp(name)
 	s.prefer = ""
+}
+
+// giveUp leaves a node out for the request in hand.
+func (s *session) giveUp(node string) {
+	s.tried = append(s.tried, node)
+	if !slices.Contains(s.rec.NodesTried, node) {
+		s.rec.NodesTried = append(s.rec.NodesTried, node)
+	}
 }
 
 // onOriginGone deals with the end of the origin connection, or with an answer that cannot be read.
 func (s *session) onOriginGone(err error) {
 	if !isFatal(err) {
 		s.log.Warn("malformed message from origin", zap.Error(err))
-		if s.strikes++; s.strikes < s.proxy.cfg.SyntaxErrors {
+		if s.origin.strikes++; s.origin.strikes < s.proxy.cfg.SyntaxErrors {
+			if ex := s.current; ex != nil && badCSeq(err) == strconv.FormatUint(uint64(ex.number), 10) {
+				s.failCurrent(errOriginBroke) // this was the answer
+				s.nextRequest()
+			}
 			return
 		}
 	}
@@ -113,13 +126,15 @@ func (s *session) onOriginGone(err error) {
 	s.retry(ex, errOriginBroke)
 }
 
-// retry sends the request in hand to the next node if its node never answered, and answers err otherwise.
+// retry sends the request in hand to the next node if its node never answered. A node that has answered before is asked
+// once more: it may have closed its connection just when the request came. Otherwise err is the answer.
 func (s *session) retry(ex *exchange, err error) {
 	s.current = nil
-	if s.answered {
+	if s.answered && ex.again {
 		s.closeOrigin()
 		s.refuse(ex, err)
 	} else {
+		ex.again = ex.again || s.answered
 		s.dropOrigin(err)
 		if again := s.forward(ex); again != nil {
 			if errors.Is(again, balancer.ErrNoNode) {
@@ -150,13 +165,13 @@ func (s *session) onResponseTimeout() {
 	s.nextRequest()
 }
 
-// nodeOf finds the node of the pool whose address stands in url.
+// nodeOf finds the node of the pool whose address stands in url. Of several nodes at one address, its port tells.
 func (s *session) nodeOf(url string) (balancer.Node, bool) {
 	start, end, ok := rtspwire.Authority(url)
 	if !ok {
 		return balancer.Node{}, false
 	}
-	host, _, ok := rtspwire.SplitHostPort(url[start:end])
+	host, port, ok := rtspwire.SplitHostPort(url[start:end])
 	if !ok {
 		return balancer.Node{}, false
 	}
@@ -164,8 +179,20 @@ func (s *session) nodeOf(url string) (balancer.Node, bool) {
 	if err != nil {
 		return balancer.Node{}, false
 	}
-	return s.proxy.cfg.Pool.Node(addr.Unmap())
+	if port == 0 {
+		port = defaultPort
+	}
+	at := netip.AddrPortFrom(addr.Unmap(), port)
+	for _, n := range s.proxy.cfg.Pool.Snapshot() {
+		if n.Node.AddrPort(Service) == at {
+			return n.Node, true
+		}
+	}
+	return s.proxy.cfg.Pool.Node(at.Addr())
 }
+
+// defaultPort is RTSP's (RFC 2326, section 3.2).
+const defaultPort = 554
 
 // originAddr is the address of the node at the other end of the origin connection.
 func (s *session) originAddr() netip.Addr {

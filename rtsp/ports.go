@@ -53,7 +53,7 @@ func (s *session) originPeer(spec *rtspwire.TransportSpec) udprelay.Peer {
 	peer := udprelay.Peer{Addr: s.originAddr(), Also: s.proxy.cfg.Pool.Addrs()}
 	if source, ok := spec.Param("source"); ok {
 		if addr, err := netip.ParseAddr(source); err == nil {
-			if _, known := s.proxy.cfg.Pool.Node(addr.Unmap()); known {
+			if _, known := s.proxy.cfg.Pool.Node(addr.Unmap()); known && addr.Unmap().Is4() == peer.Addr.Is4() {
 				peer.Addr = addr.Unmap()
 			}
 		}

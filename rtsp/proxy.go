@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"net"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -117,10 +118,19 @@ func (p *Proxy) ServeConn(conn net.Conn) {
 		return
 	}
 	s := p.newSession(conn)
-	p.wg.Go(func() {
+	go func() {
+		defer p.wg.Done()
 		defer p.live.Add(-1)
+		defer p.survive(s)
 		s.run()
-	})
+	}()
+}
+
+// survive is the last net: a panic while a session gives its things back, where nothing is left to end.
+func (p *Proxy) survive(s *session) {
+	if v := recover(); v != nil {
+		s.log.Error("session did not end properly", zap.Any("panic", v), zap.ByteString("stack", debug.Stack()))
+	}
 }
 
 func (p *Proxy) admit() error {
@@ -133,6 +143,7 @@ func (p *Proxy) admit() error {
 		return errBusy
 	}
 	p.live.Add(1)
+	p.wg.Add(1) // under the lock that draining is set under: who waits after that waits for this one too
 	return nil
 }
 

@@ -93,7 +93,7 @@ func (s *session) onOriginRequest(in *rtspwire.Request) {
 	}
 	out := in.Clone()
 	out.URL = s.urls.toClient(in.URL)
-	s.rewriteOriginFields(&out.Header, in.Header)
+	s.rewriteOriginFields(&out.Header)
 	if rs != nil {
 		out.Header.Edit("Session", func(v string) string { return withSessionID(v, rs.id) })
 		out.Header.Edit("X-RTP-Info", func(v string) string { return s.moveFlows(rs, v) })

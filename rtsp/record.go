@@ -1,6 +1,7 @@
 package rtsp
 
 import (
+	"slices"
 	"time"
 
 	"mediagate/internal/sessionlog"
@@ -35,7 +36,6 @@ func (s *session) noteTransport(m *media) {
 func (s *session) writeRecord() {
 	r := s.rec
 	r.Duration = sessionlog.Seconds(time.Since(s.life.started))
-	r.NodesTried = s.tried
 	seen := make(map[*flowUse]bool)
 	for _, m := range s.retired {
 		if m.use == nil || !seen[m.use] {
@@ -55,20 +55,39 @@ func (s *session) writeRecord() {
 		}
 	}
 	for _, p := range s.peers {
-		if p.owner.Load() != s {
-			continue // it went over to another session, which counts it
-		}
-		control := &r.ControlClient
-		if p.side == sideOrigin {
-			control = &r.ControlOrigin
-		}
-		control.In += p.pace.n.Load()
-		control.Out += p.out.n.Load()
-		r.SkippedBytes += p.reader.Skipped()
+		s.count(p)
 	}
 	r.End, r.Why = s.outcome()
 	s.logEnd(r.End)
 	s.proxy.cfg.Record(r)
+}
+
+// joined notes a connection, and counts and forgets those that have ended: a conversation may have any number of them
+// one after the other.
+func (s *session) joined(p *peer) {
+	s.peers = append(slices.DeleteFunc(s.peers, func(old *peer) bool {
+		select {
+		case <-old.done:
+			s.count(old)
+			return true
+		default:
+			return false
+		}
+	}), p)
+}
+
+// count takes the bytes of a connection whose pump has ended into the record.
+func (s *session) count(p *peer) {
+	if p.owner.Load() != s {
+		return // it went over to another session, which counts it
+	}
+	control := &s.rec.ControlClient
+	if p.side == sideOrigin {
+		control = &s.rec.ControlOrigin
+	}
+	control.In += p.pace.n.Load()
+	control.Out += p.out.n.Load()
+	s.rec.SkippedBytes += p.reader.Skipped()
 }
 
 // tally takes the figures of an ended stream into the record.

@@ -11,8 +11,8 @@ import (
 func (s *session) rewriteRequest(ex *exchange) *rtspwire.Request {
 	out := ex.in.Clone()
 	out.URL = s.requestURL(ex.in)
-	for name := range ex.in.Header.All() {
-		switch actionOf(name, false) {
+	for i := range fieldTable { // not the fields themselves: Edit edits all of a name, and twice would be wrong
+		switch name := fieldTable[i].name; fieldTable[i].request {
 		case rewriteURL:
 			out.Header.Edit(name, s.urls.toOrigin)
 		case rewriteList:

@@ -2,7 +2,6 @@ package rtsp
 
 import (
 	"net/netip"
-	"strings"
 
 	"mediagate/rtsp/rtspwire"
 )
@@ -10,7 +9,7 @@ import (
 // rewriteResponse makes what the client gets of the origin's answer. rs is the RTSP session that the answer is about.
 func (s *session) rewriteResponse(ex *exchange, resp *rtspwire.Response, rs *rtspSession) *rtspwire.Response {
 	out := resp.Clone()
-	s.rewriteOriginFields(&out.Header, resp.Header)
+	s.rewriteOriginFields(&out.Header)
 	out.Header.Set("CSeq", ex.cseq)
 	if resp.Header.Has("Session") {
 		if rs != nil {
@@ -26,12 +25,12 @@ func (s *session) rewriteResponse(ex *exchange, resp *rtspwire.Response, rs *rts
 }
 
 // rewriteOriginFields maps the URLs in the fields of a message from the origin.
-func (s *session) rewriteOriginFields(out *rtspwire.Header, in rtspwire.Header) {
-	for name := range in.All() {
-		switch actionOf(name, true) {
+func (s *session) rewriteOriginFields(out *rtspwire.Header) {
+	for i := range fieldTable {
+		switch name := fieldTable[i].name; fieldTable[i].response {
 		case rewriteURL:
 			out.Edit(name, func(url string) string {
-				if strings.EqualFold(name, "Location") && !s.namesNode(url) {
+				if name == "Location" && !s.namesNode(url) {
 					return url // a redirect to somebody else is the player's to follow
 				}
 				return s.urls.toClient(url)
@@ -59,7 +58,7 @@ func (s *session) rewriteSDP(body []byte) []byte {
 	sdp.EditControl(func(_ int, url string) string { return s.urls.toClient(url) })
 	sdp.EditConnection(func(_ int, text string) string {
 		if addr, err := netip.ParseAddr(text); err == nil {
-			if _, known := s.proxy.cfg.Pool.Node(addr.Unmap()); known && addr.Is4() == s.local.Addr().Is4() {
+			if _, known := s.proxy.cfg.Pool.Node(addr.Unmap()); known && addr.Unmap().Is4() == s.local.Addr().Is4() {
 				return s.local.Addr().WithZone("").String()
 			}
 		}

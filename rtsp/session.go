@@ -20,7 +20,8 @@ import (
 // and other sessions reach it through the channels only.
 type session struct {
 	proxy  *Proxy
-	id     string // of this conversation, in logs and in the record
+	player netip.Addr // never changed; other sessions may look
+	id     string     // of this conversation, in logs and in the record
 	log    *zap.Logger
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -36,22 +37,21 @@ type session struct {
 	lastFrame  atomic.Int64              // of the last frame that was relayed, media or RTCP
 
 	// owner
-	client     *peer // nil: the player's connection is closed, the session lives on (detached)
-	origin     *peer // nil: not connected
-	clientAddr netip.AddrPort
+	client     *peer          // nil: the player's connection is closed, the session lives on (detached)
+	origin     *peer          // nil: not connected
+	clientAddr netip.AddrPort // its port changes with the connection, its address never
 	local      netip.AddrPort // the address that the player connected to
 	lease      *balancer.Lease
 	prefer     string   // node to go to if it can be had: the one before, or the one a redirect names
-	tried      []string // nodes that failed before their first answer
+	tried      []string // nodes that failed the request in hand before their first answer
 	answered   bool     // the present origin connection has answered at least once
 	urls       urlMap
 	bound      map[string]*rtspSession // by our session ID
-	queue      []*rtspwire.Request     // requests that wait for the one in hand
+	queue      []asked                 // requests that wait for the one in hand
 	held       chan struct{}           // the client's pump, which waits because the queue is full
 	current    *exchange               // the request that the origin is answering
 	pushes     pushes                  // the origin's requests that the player is answering
 	originCSeq uint32
-	strikes    int
 	life       lifeClock
 	phase      byte      // second letter of the end state
 	leaving    error     // the player's connection has ended by this, its last requests are not answered yet
@@ -60,7 +60,7 @@ type session struct {
 	published  bool      // the client has announced a presentation of its own
 	retired    []*media  // ended, not in the record yet; at most maxRetired while the conversation runs
 	firstMedia time.Time // as far as the record has it
-	peers      []*peer   // every connection it ever had, to wait for their pumps
+	peers      []*peer   // its connections whose pumps may still run, and which the record does not count yet
 	rec        *sessionlog.Record
 	end        *end
 }
@@ -77,13 +77,14 @@ func (p *Proxy) newSession(conn net.Conn) *session {
 		local:      addrPortOf(conn.LocalAddr()),
 		phase:      'A',
 	}
+	s.player = s.clientAddr.Addr()
 	s.ctx, s.cancel = context.WithCancelCause(p.ctx)
 	s.log = p.cfg.Logger.With(zap.String("session", s.id), zap.Stringer("client", s.clientAddr))
 	s.urls.client = authorityOf(s.local)
 	s.life.start(time.Now())
 	s.rec = newRecord(s)
 	s.client = newPeer(sideClient, conn, &p.cfg)
-	s.peers = append(s.peers, s.client)
+	s.joined(s.client)
 	return s
 }
 
@@ -130,11 +131,11 @@ func (s *session) handle(ev event) {
 		s.life.clientSpoke(time.Now())
 		switch m := ev.item.(type) {
 		case *rtspwire.Request:
-			s.onClientRequest(m)
+			s.onClientRequest(asked{in: m, by: ev.peer})
 		case *rtspwire.Response:
 			s.onClientResponse(m)
 		}
-		if len(s.queue) >= s.proxy.cfg.Pipeline && s.held == nil {
+		if s.full() && s.held == nil {
 			s.held = ev.done
 			return
 		}
@@ -172,10 +173,10 @@ func (s *session) onReadError(ev event) {
 // onClientError answers a malformed message, or deals with the end of the client's connection.
 func (s *session) onClientError(err error) {
 	if status := statusOf(err); status != 500 {
-		s.strikes++
+		s.client.strikes++
 		s.reply(status, badCSeq(err))
 		s.log.Info("malformed message from client", zap.Error(err), zap.Int("status", status))
-		if isFatal(err) || s.strikes >= s.proxy.cfg.SyntaxErrors {
+		if isFatal(err) || s.client.strikes >= s.proxy.cfg.SyntaxErrors {
 			s.endWith(s.endMalformed(err))
 		}
 		return
@@ -216,9 +217,11 @@ func (s *session) reply(status int, cseq string) {
 
 // respond sends the answer to a request in hand. A player that waited for it could not speak meanwhile: its time to say
 // more begins here.
-func (s *session) respond(appendTo func([]byte) []byte) {
+func (s *session) respond(ex *exchange, appendTo func([]byte) []byte) {
 	s.life.clientSpoke(time.Now())
-	s.toClient(appendTo)
+	if ex.by == s.client {
+		s.toClient(appendTo)
+	}
 }
 
 // toClient writes one message to the client; a client that is gone is noticed by its pump.

@@ -53,6 +53,7 @@ var statusTable = []struct {
 	{errBusy, 503},
 	{errTooManyMedia, 503},
 	{errDraining, 503},
+	{udprelay.ErrClosed, 503},
 	{errDetached, 503},
 	{errOriginRefused, 503},
 	{errOriginSilent, 504},

@@ -11,14 +11,30 @@ import (
 // brings new ones, and the oldest go.
 const aliasLimit = 128
 
+// aliasLength bounds one remembered URL. A player that comes with a longer one has a request line of that length.
+const aliasLength = 8 << 10
+
 // urlMap turns URLs of one conversation from the client's form into the origin's and back, by bytes. Only the
 // authority differs, unless the origin wrote another one than the address we dialled, or redirected us: then the
 // exact form is remembered, because the origin must get back what it wrote (traps 1 to 4).
 type urlMap struct {
 	client string // authority as the player wrote it in its last absolute URL, else our local address
 	origin string // authority of the node, as we write it
+	node   string // whose forms are remembered
 	alias  map[string]string
 	order  []string
+}
+
+// reach says which node the URLs go to from now on.
+func (m *urlMap) reach(node, authority string) {
+	if m.origin = authority; m.node != node {
+		m.forget(node)
+	}
+}
+
+// forget drops what another node wrote: its forms mean nothing to this one.
+func (m *urlMap) forget(node string) {
+	m.node, m.alias, m.order = node, nil, nil
 }
 
 // authorityOf writes an address as a URL authority; the default port of RTSP (RFC 2326, section 3.2) is left out, as players do.
@@ -66,6 +82,9 @@ func (m *urlMap) toClient(url string) string {
 
 // remember ties a client's URL to the origin's form of it.
 func (m *urlMap) remember(client, origin string) {
+	if len(client)+len(origin) > 2*aliasLength {
+		return
+	}
 	if m.alias == nil {
 		m.alias = make(map[string]string)
 	}
