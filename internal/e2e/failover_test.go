@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -76,5 +77,59 @@ func TestNoOrigin(t *testing.T) {
 	}
 	if took := time.Since(start); took > 2*time.Second {
 		t.Errorf("the refusal took %v", took)
+	}
+}
+
+// TestOriginKilled: an origin's process is killed while it plays; the session's
+// record names it, over both transports.
+func TestOriginKilled(t *testing.T) {
+	lab.Need(t, "ffmpeg", "/usr/bin/python3")
+	for _, lower := range []string{"udp", "tcp"} {
+		t.Run(lower, func(t *testing.T) {
+			origin := lab.StartGstOrigin(t, lab.GstOptions{Addr: netip.MustParseAddr("127.0.0.1")})
+			gw := program(t, lab.Settings{}, node("doomed", origin.Addr))
+			p := lab.Play(t, lab.FFmpeg(lower), gw.URL(origin.Path()), nil)
+			p.WaitFrames(10, 10, playLimit)
+			origin.Kill()
+			r := lab.WaitRecord(t, gw.Records, recordLimit, func(lab.Record) bool { return true })
+			if r.End != "OP" || !strings.Contains(r.Why, "doomed") || r.Transport != p.Kind.Transport {
+				t.Errorf("end %q over %q: %s", r.End, r.Transport, r.Why)
+			}
+			p.WaitExit(playLimit) // FFmpeg ends when its connection does
+		})
+	}
+}
+
+// TestPortsExhausted: when the ports towards the origins are used up, UDP is
+// refused with 461 at once, and a player that may goes on over TCP.
+func TestPortsExhausted(t *testing.T) {
+	lab.Need(t, "ffmpeg")
+	origin := lab.StartSampleOrigin(t, lab.Loopback(t), "")
+	// Two pairs: the two medias of one session.
+	gw := program(t, lab.Settings{OriginPorts: "24000-24003"}, node("one", origin.Addr))
+	first := lab.Play(t, lab.FFmpeg("udp"), gw.URL("test"), nil)
+	first.WaitFrames(10, 10, playLimit)
+	start := time.Now()
+	second := lab.Play(t, lab.FFmpeg("any"), gw.URL("test"), nil)
+	second.WaitFrames(10, 10, playLimit)
+	second.End()
+	r := lab.WaitRecord(t, gw.Records, recordLimit, since(start))
+	if r.Transport != "interleaved" || r.End != "-T" || *r.FirstMedia > 2 {
+		t.Errorf("record: %+v", r)
+	}
+	first.End()
+	url := gw.URL("test")
+	// The ports serve again when they have lingered.
+	if !lab.Eventually(recordLimit, func() bool {
+		c := lab.Dial(t, gw.Addr)
+		defer func() { _ = c.Close() }()
+		c.Do("DESCRIBE", url, "Accept: application/sdp")
+		r := c.Do("SETUP", url+"/trackID=0", "Transport: RTP/AVP;unicast;client_port=30000-30001")
+		if r.Status == 200 {
+			c.Do("TEARDOWN", url, "Session: "+r.Session())
+		}
+		return r.Status == 200
+	}) {
+		t.Error("the ports of an ended session stay refused")
 	}
 }

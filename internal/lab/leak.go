@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -19,9 +20,18 @@ type Snapshot struct {
 	descriptors int
 }
 
-// Take makes a snapshot. It is not for parallel tests, whose goroutines it
-// would take for this one's.
+// Take makes a snapshot when the number of goroutines has stood still for a
+// moment: what was just started may still be starting some. It is not for
+// parallel tests, whose goroutines it would take for this one's.
 func Take() Snapshot {
+	last, still := runtime.NumGoroutine(), 0
+	Eventually(settle, func() bool {
+		n := runtime.NumGoroutine()
+		if still++; n != last {
+			last, still = n, 0
+		}
+		return still >= 5
+	})
 	return Snapshot{ignore: goleak.IgnoreCurrent(), descriptors: Descriptors(os.Getpid())}
 }
 

@@ -37,7 +37,8 @@ func transportName(lower string) string {
 	return lower
 }
 
-// FFmpeg is ffmpeg(1) over "udp" or "tcp". It decodes both streams and prints
+// FFmpeg is ffmpeg(1) over "udp", "tcp" or "any", which is UDP and, if that is
+// refused, TCP. It decodes both streams and prints
 // one line for each decoded frame (framecrc), so nothing is guessed from a
 // status line. FFmpeg probes before it decodes: -analyzeduration bounds that.
 func FFmpeg(lower string) PlayerKind {
@@ -45,8 +46,11 @@ func FFmpeg(lower string) PlayerKind {
 		Name: "ffmpeg/" + lower, Transport: transportName(lower), Audio: true, End: syscall.SIGINT,
 		program: "ffmpeg",
 		args: func(url string) []string {
-			return []string{"-nostdin", "-hide_banner", "-loglevel", "info", "-analyzeduration", "1000000",
-				"-rtsp_transport", lower, "-i", url, "-f", "framecrc", "-flush_packets", "1", "-"}
+			args := []string{"-nostdin", "-hide_banner", "-loglevel", "info", "-analyzeduration", "1000000"}
+			if lower != "any" {
+				args = append(args, "-rtsp_transport", lower)
+			}
+			return append(args, "-i", url, "-f", "framecrc", "-flush_packets", "1", "-")
 		},
 		stdout: framecrcLines,
 	}

@@ -82,7 +82,9 @@ def main():
     server.set_address(args.address)
     server.set_service(args.port)
     factory = GstRtspServer.RTSPMediaFactory.new()
-    factory.set_shared(not args.record)
+    # Not shared: a shared stream that its last client has just left answers the
+    # next DESCRIBE with 503 now and then.
+    factory.set_shared(False)
     if args.record:
         factory.set_launch(RECORD)
         factory.set_transport_mode(GstRtspServer.RTSPTransportMode.RECORD)
