@@ -3,6 +3,7 @@ package e2e
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ func TestNetns(t *testing.T) {
 	}, top.Gateway)
 
 	capture := lab.StartCapture(t, top.Client, lab.HostLink, "udp")
+	inner := lab.StartCapture(t, top.Origin, lab.HostLink, "udp")
 	start := time.Now()
 	players := []*lab.Player{
 		lab.Play(t, lab.FFmpeg("udp"), gw.URL(origin.Path()), top.Client),
@@ -33,17 +35,41 @@ func TestNetns(t *testing.T) {
 	}
 	// Two sessions of two medias: four pairs towards the origin.
 	open := expectSockets(t, top, listen, 8)
+	inject(top)
 	for _, p := range players {
 		p.End()
 	}
+	for _, p := range inner.End() {
+		if p.Payload == lab.Stray && p.To.Addr() == top.OriginAddr {
+			t.Errorf("a stray datagram reached the origin from %v", p.From)
+		}
+	}
 	judgeCapture(t, top, capture.End())
-	for range players {
-		lab.WaitRecord(t, gw.Records, recordLimit, since(start))
+	for _, agent := range []string{"Lavf", "GStreamer"} {
+		r := lab.WaitRecord(t, gw.Records, recordLimit, func(r lab.Record) bool {
+			return since(start)(r) && strings.HasPrefix(r.UserAgent, agent)
+		})
+		if r.Drops["unknown-source"] == 0 || r.End != "-T" {
+			t.Errorf("record: %+v", r)
+		}
 	}
 	if !open(0) {
 		t.Errorf("sockets open after the sessions: %v", top.Gateway.Sockets())
 	}
 	passesNothing(t, top)
+}
+
+// inject sends what looks like media to every port of the gateway's from the
+// host that did not negotiate it: the origin to the client's pair, the client
+// to the first ports of the origin's legs.
+func inject(top *lab.Topology) {
+	for port := uint16(5004); port <= 5005; port++ {
+		top.Origin.SendUDP(netip.AddrPortFrom(top.GatewayClient, port))
+		top.Origin.SendUDP(netip.AddrPortFrom(top.GatewayInner, port))
+	}
+	for port := uint16(20000); port < 20008; port++ {
+		top.Client.SendUDP(netip.AddrPortFrom(top.GatewayInner, port))
+	}
 }
 
 // expectSockets checks what is open on the gateway: the control port, the one
@@ -81,6 +107,12 @@ func judgeCapture(t *testing.T, top *lab.Topology, packets []lab.Packet) {
 	}
 	counts := map[netip.AddrPort]int{}
 	for _, p := range packets {
+		if p.Payload == lab.Stray {
+			if p.To.Addr() == top.ClientAddr {
+				t.Errorf("a stray datagram reached the client from %v", p.From)
+			}
+			continue
+		}
 		far := p.To // of a packet that the client sends
 		if p.To.Addr() == top.ClientAddr {
 			far = p.From

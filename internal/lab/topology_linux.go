@@ -65,13 +65,17 @@ func join(host *Host, hostAddr netip.Addr, gateway *Host, link string, gatewayAd
 const sendScript = `import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for _ in range(5):
-    s.sendto(b"past the gateway", (sys.argv[1], int(sys.argv[2])))
+    s.sendto(bytes.fromhex(sys.argv[3]), (sys.argv[1], int(sys.argv[2])))
 `
 
-// SendUDP sends five datagrams from the host to addr.
+// Stray is the payload of SendUDP in hexadecimal: an RTP header (RFC 3550,
+// section 5.1), so that only the sender tells it from media, and a text.
+const Stray = "80600001000000010000000170617374207468652067617465776179"
+
+// SendUDP sends five datagrams of Stray from the host to addr.
 func (h *Host) SendUDP(addr netip.AddrPort) {
 	h.t.Helper()
-	h.Run("/usr/bin/python3", "-c", sendScript, addr.Addr().String(), portText(addr))
+	h.Run("/usr/bin/python3", "-c", sendScript, addr.Addr().String(), portText(addr), Stray)
 }
 
 // portText is the port of addr as text.
