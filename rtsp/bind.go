@@ -86,7 +86,7 @@ func (s *session) bind(ex *exchange, resp *rtspwire.Response) *rtspSession {
 	if t, ok := sessionTimeoutOf(value); ok {
 		rs.timeout = t
 	}
-	s.bound[rs.id] = rs
+	s.bound[rs.id], s.tornDown = rs, false
 	s.proxy.register(rs.id, s)
 	return rs
 }
@@ -231,7 +231,7 @@ func (s *session) usesInterleaved() bool {
 // canDetach says that the conversation goes on without the player's connection: it has media over UDP and none in the
 // connection itself. A TCP close is not a TEARDOWN (RFC 2326, section 1.1; trap 28).
 func (s *session) canDetach() bool {
-	if s.usesInterleaved() {
+	if s.usesInterleaved() || s.saidGoodbye() {
 		return false
 	}
 	for _, rs := range s.bound {
@@ -240,6 +240,17 @@ func (s *session) canDetach() bool {
 		}
 	}
 	return false
+}
+
+// saidGoodbye says that the player has torn a session down and left none running: ffmpeg never tears the session down
+// that it gave up for TCP (players.md).
+func (s *session) saidGoodbye() bool {
+	for _, rs := range s.bound {
+		if rs.state == statePlaying || rs.state == stateRecording {
+			return false
+		}
+	}
+	return s.tornDown
 }
 
 // detach closes the player's side of the control conversation and lets the media run until the session times out.

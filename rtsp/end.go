@@ -65,7 +65,7 @@ func (s *session) endMalformed(err error) *end {
 
 // endClientGone tells a proper end (TEARDOWN, or nothing ever set up by a player that had its answers) from a break.
 func (s *session) endClientGone(err error) *end {
-	if s.tornDown && len(s.bound) == 0 {
+	if s.saidGoodbye() {
 		return &end{who: sessionlog.WhoNobody, why: "the player tore the session down"}
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {

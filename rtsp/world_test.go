@@ -133,7 +133,11 @@ func (w *world) dial(ctx context.Context, _, to netip.AddrPort) (net.Conn, error
 	e := newEnd(near)
 	e.node = to
 	w.dials <- e
-	return &namedConn{halfConn: far, local: netip.MustParseAddrPort("192.0.2.1:33000"), remote: to}, nil
+	local := netip.MustParseAddrPort("192.0.2.1:33000")
+	if to.Addr().Is6() {
+		local = netip.MustParseAddrPort("[2001:db8::5]:33000")
+	}
+	return &namedConn{halfConn: far, local: local, remote: to}, nil
 }
 
 // happen does what a "!" line says.
@@ -143,6 +147,12 @@ func (w *world) happen(t *testing.T, what string) error {
 	switch {
 	case scan(what, "%d dials are refused", &n):
 		w.refuse = n
+	case what == "nodes have IPv6":
+		return w.pool.SetNodes([]balancer.Node{{Name: "wms6", Addr: netip.MustParseAddr("2001:db8::1"), Ports: map[string]uint16{Service: 554}}})
+	case what == "client connects by IPv6":
+		near, far := duplex()
+		w.clients = append(w.clients, newEnd(near))
+		w.proxy.ServeConn(&namedConn{halfConn: far, local: netip.MustParseAddrPort("[2001:db8::5]:8554"), remote: netip.MustParseAddrPort("[2001:db8::9]:40000")})
 	case what == "no UDP port is free":
 		w.udp.full = true
 	case what == "dials are not answered":
@@ -183,6 +193,10 @@ func (w *world) check(t *testing.T, what string) error {
 		return w.checkFlow(rest)
 	case "frame":
 		return w.checkFrame(t, rest)
+	case "report":
+		return w.checkReport(rest)
+	case "drops":
+		return w.checkDrops(rest)
 	case "stray":
 		return w.checkStray(t, rest)
 	case "node":
@@ -216,7 +230,11 @@ func (w *world) checkFlow(rest string) error {
 	}
 	w.udp.deliver(in, netip.MustParseAddrPort(from), packet)
 	synctest.Wait()
-	want := fmt.Sprintf("%d > %s", out, netip.AddrPortFrom(worldClient.Addr(), to))
+	client := worldClient.Addr()
+	if strings.HasPrefix(from, "[") {
+		client = netip.MustParseAddr("2001:db8::9")
+	}
+	want := fmt.Sprintf("%d > %s", out, netip.AddrPortFrom(client, to))
 	if got := w.udp.sent(packet); got != want {
 		return fmt.Errorf("packet from %s to our %d left as %q, want %q", from, in, got, want)
 	}
@@ -239,6 +257,36 @@ func (w *world) checkFrame(t *testing.T, rest string) error {
 		return fmt.Errorf("frame arrived as %q, want %q", got, want)
 	}
 	return nil
+}
+
+// checkReport: "client 50001 > 5005 | 20001 > origin 6971": a receiver report from the player reaches the origin's port.
+func (w *world) checkReport(rest string) error {
+	var from, in, out, to uint16
+	if _, err := fmt.Sscanf(rest, "client %d > %d | %d > origin %d", &from, &in, &out, &to); err != nil {
+		return fmt.Errorf("report %q: %w", rest, err)
+	}
+	packet := []byte{0x80, 201, 0, 1, 0, 0, byte(in >> 8), byte(in)}
+	w.udp.deliver(in, netip.AddrPortFrom(worldClient.Addr(), from), packet)
+	synctest.Wait()
+	want := fmt.Sprintf("%d > %s", out, netip.AddrPortFrom(worldNode1, to))
+	if got := w.udp.sent(packet); got != want {
+		return fmt.Errorf("report to our %d left as %q, want %q", in, got, want)
+	}
+	return nil
+}
+
+// checkDrops: "unknown-channel 4": the record of a session that has ended counts so many.
+func (w *world) checkDrops(rest string) error {
+	reason, want, _ := strings.Cut(rest, " ")
+	select {
+	case r := <-w.records:
+		if got := fmt.Sprint(r.Drops[reason]); got != want {
+			return fmt.Errorf("%s drops of %s, want %s", got, reason, want)
+		}
+		return nil
+	default:
+		return errors.New("no session has ended")
+	}
 }
 
 // checkStray: "origin 4": a frame on that channel of that side goes nowhere.
