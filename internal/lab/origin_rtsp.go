@@ -25,10 +25,11 @@ type Origin struct {
 	server    *gortsplib.Server
 	protected bool // ask players and publishers for User and Password
 
-	mu      sync.Mutex
-	streams map[string]*published // by path
-	changed chan struct{}         // capacity 1: a publisher came or went
-	once    sync.Once             // Close
+	mu       sync.Mutex
+	streams  map[string]*published // by path
+	sessions int                   // open ones
+	changed  chan struct{}         // capacity 1: a publisher came or went
+	once     sync.Once             // Close
 }
 
 // published is one stream and who sends it.
@@ -178,10 +179,26 @@ func (o *Origin) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Respon
 	return &base.Response{StatusCode: base.StatusOK}, nil
 }
 
+// Readers is the number of sessions that play or publish here, but for the
+// publishers whose streams are served.
+func (o *Origin) Readers() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.sessions - len(o.streams)
+}
+
+// OnSessionOpen counts a session.
+func (o *Origin) OnSessionOpen(*gortsplib.ServerHandlerOnSessionOpenCtx) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sessions++
+}
+
 // OnSessionClose removes the stream of a publisher that went away.
 func (o *Origin) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.sessions--
 	for path, p := range o.streams {
 		if p.owner == ctx.Session {
 			p.stream.Close()
