@@ -38,7 +38,7 @@ func transportName(lower string) string {
 }
 
 // FFmpeg is ffmpeg(1) over "udp", "tcp" or "any", which is UDP and, if that is
-// refused, TCP. It decodes both streams and prints
+// refused or brings nothing for three seconds, TCP. It decodes both streams and prints
 // one line for each decoded frame (framecrc), so nothing is guessed from a
 // status line. FFmpeg probes before it decodes: -analyzeduration bounds that.
 func FFmpeg(lower string) PlayerKind {
@@ -49,6 +49,8 @@ func FFmpeg(lower string) PlayerKind {
 			args := []string{"-nostdin", "-hide_banner", "-loglevel", "info", "-analyzeduration", "1000000"}
 			if lower != "any" {
 				args = append(args, "-rtsp_transport", lower)
+			} else {
+				args = append(args, "-timeout", "3000000") // µs without media; else it waits for ever
 			}
 			return append(args, "-i", url, "-f", "framecrc", "-flush_packets", "1", "-")
 		},
@@ -56,7 +58,8 @@ func FFmpeg(lower string) PlayerKind {
 	}
 }
 
-// GStreamer is gst-launch-1.0 with rtspsrc over "udp" or "tcp", decoding H.264
+// GStreamer is gst-launch-1.0 with rtspsrc over "udp", "tcp" or "udp+tcp", which
+// is TCP when UDP brings nothing for five seconds, decoding H.264
 // and AAC into two sinks that tell of each buffer.
 func GStreamer(lower string) PlayerKind {
 	return PlayerKind{

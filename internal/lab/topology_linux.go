@@ -60,6 +60,15 @@ func join(host *Host, hostAddr netip.Addr, gateway *Host, link string, gatewayAd
 	host.ip("route", "add", "default", "via", gatewayAddr.String())
 }
 
+// BlockUDP makes the host drop every UDP datagram that comes in, as a firewall
+// that says nothing.
+func (h *Host) BlockUDP() {
+	h.t.Helper()
+	Need(h.t, "nft")
+	h.Run("nft", "add table inet lab; add chain inet lab in { type filter hook input priority 0; }; "+
+		"add rule inet lab in meta l4proto udp drop")
+}
+
 // sendScript sends datagrams from a host with Python, which is there because
 // GStreamer's server needs it.
 const sendScript = `import socket, sys
