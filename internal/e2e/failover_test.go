@@ -27,23 +27,7 @@ func TestTwoOrigins(t *testing.T) {
 	}
 	killed := time.Now()
 	one.Close()
-	broken := func() (n int) {
-		for _, r := range lab.Records(t, gw.Records) {
-			if r.Node == "one" {
-				n++
-				if r.End != "OP" || !strings.Contains(r.Why, "one") {
-					t.Errorf("session on the killed origin: end %q, why %q", r.End, r.Why)
-				}
-			}
-		}
-		return n
-	}
-	if !lab.Eventually(recordLimit, func() bool { return len(lab.Records(t, gw.Records)) >= 2 }) {
-		t.Errorf("records after the kill: %+v", lab.Records(t, gw.Records))
-	}
-	if n := broken(); n != 2 {
-		t.Errorf("%d sessions of 4 ran on the killed origin, want 2", n)
-	}
+	diedOn(t, gw, "one", 2)
 	for range 4 { // more than the nodes, so that the dead one's turn comes
 		p := lab.Play(t, lab.FFmpeg("tcp"), gw.URL("test"), nil)
 		p.WaitFrames(5, 0, playLimit)
@@ -64,6 +48,26 @@ func TestTwoOrigins(t *testing.T) {
 	})
 	if after != 4 {
 		t.Errorf("%d of 4 new sessions played from the other origin: %+v", after, lab.Records(t, gw.Records))
+	}
+}
+
+// diedOn waits for want records of sessions that an origin's end ended, and for
+// none of another kind on it.
+func diedOn(t *testing.T, gw *lab.Gateway, name string, want int) {
+	t.Helper()
+	lab.Eventually(recordLimit, func() bool { return len(lab.Records(t, gw.Records)) >= want })
+	died := 0
+	for _, r := range lab.Records(t, gw.Records) {
+		if r.Node != name {
+			continue
+		}
+		died++
+		if r.End != "OP" || !strings.Contains(r.Why, name) {
+			t.Errorf("session on the killed origin: end %q, why %q", r.End, r.Why)
+		}
+	}
+	if died != want {
+		t.Errorf("%d sessions ended with the killed origin, want %d", died, want)
 	}
 }
 

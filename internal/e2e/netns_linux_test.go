@@ -33,6 +33,11 @@ func TestNetns(t *testing.T) {
 	for _, p := range players {
 		p.WaitFrames(40, 40, playLimit)
 	}
+	// A sender's first report comes after some seconds, when it likes (RFC 3550,
+	// section 6.2).
+	lab.Eventually(playLimit, func() bool {
+		return slices.ContainsFunc(capture.Packets(), func(p lab.Packet) bool { return p.From == netip.AddrPortFrom(top.GatewayClient, 5005) })
+	})
 	// Two sessions of two medias: four pairs towards the origin.
 	open := expectSockets(t, top, listen, 8)
 	inject(top)
@@ -45,6 +50,16 @@ func TestNetns(t *testing.T) {
 		}
 	}
 	judgeCapture(t, top, capture.End())
+	judgeRecords(t, gw, start)
+	if !open(0) {
+		t.Errorf("sockets open after the sessions: %v", top.Gateway.Sockets())
+	}
+	passesNothing(t, top)
+}
+
+// judgeRecords: both sessions ended well, and the strays are in their drops.
+func judgeRecords(t *testing.T, gw *lab.Gateway, start time.Time) {
+	t.Helper()
 	for _, agent := range []string{"Lavf", "GStreamer"} {
 		r := lab.WaitRecord(t, gw.Records, recordLimit, func(r lab.Record) bool {
 			return since(start)(r) && strings.HasPrefix(r.UserAgent, agent)
@@ -53,10 +68,6 @@ func TestNetns(t *testing.T) {
 			t.Errorf("record: %+v", r)
 		}
 	}
-	if !open(0) {
-		t.Errorf("sockets open after the sessions: %v", top.Gateway.Sockets())
-	}
-	passesNothing(t, top)
 }
 
 // inject sends what looks like media to every port of the gateway's from the
@@ -125,7 +136,7 @@ func judgeCapture(t *testing.T, top *lab.Topology, packets []lab.Packet) {
 			t.Errorf("a datagram %v -> %v passed the client's link", p.From, p.To)
 		}
 	}
-	if counts[sources[0]] < 200 || counts[sources[1]] < 2 {
+	if counts[sources[0]] < 200 || counts[sources[1]] < 1 {
 		t.Errorf("datagrams to the client: %v", counts)
 	}
 }
@@ -146,8 +157,8 @@ func passesNothing(t *testing.T, top *lab.Topology) {
 	left := lab.StartCapture(t, top.Client, lab.HostLink, "udp port 9999")
 	arrived := lab.StartCapture(t, top.Origin, lab.HostLink, "udp port 9999")
 	top.Client.SendUDP(netip.AddrPortFrom(top.OriginAddr, 9999))
-	if !lab.Eventually(5*time.Second, func() bool { return left.Count() == 5 }) {
-		t.Errorf("the client sent %d datagrams, want 5", left.Count())
+	if !lab.Eventually(5*time.Second, func() bool { return len(left.Packets()) == 5 }) {
+		t.Errorf("the client sent %d datagrams, want 5", len(left.Packets()))
 	}
 	left.End()
 	if got := arrived.End(); len(got) > 0 {

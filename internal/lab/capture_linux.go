@@ -2,6 +2,7 @@ package lab
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -59,16 +60,14 @@ func StartCapture(t testing.TB, host *Host, link, filter string) *Capture {
 // End stops the capture and gives what it saw.
 func (c *Capture) End() []Packet {
 	c.Stop(syscall.SIGINT)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.packets
+	return c.Packets()
 }
 
-// Count is the number of datagrams seen so far.
-func (c *Capture) Count() int {
+// Packets gives the datagrams seen so far.
+func (c *Capture) Packets() []Packet {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.packets)
+	return slices.Clone(c.packets)
 }
 
 // line reads one line of fields; fragments and ICMP carry none of UDP's.

@@ -23,7 +23,7 @@ func TestNetnsTopology(t *testing.T) {
 	arrived := StartCapture(t, top.Origin, HostLink, "udp port 9999")
 	left := StartCapture(t, top.Client, HostLink, "udp port 9999")
 	top.Client.SendUDP(netip.AddrPortFrom(top.OriginAddr, 9999))
-	Eventually(5*time.Second, func() bool { return left.Count() >= 5 })
+	Eventually(5*time.Second, func() bool { return len(left.Packets()) >= 5 })
 	if n := len(left.End()); n != 5 {
 		t.Errorf("the client sent %d datagrams, want 5", n)
 	}
