@@ -173,6 +173,11 @@ func TestDialogs(t *testing.T) {
 func runDialog(t *testing.T, file string, steps []step) {
 	w := newWorld(t)
 	defer w.close()
+	w.run(t, file, steps)
+}
+
+// run takes the steps of a dialog one by one.
+func (w *world) run(t *testing.T, file string, steps []step) {
 	vars := map[string]string{}
 	for i := range steps {
 		st := &steps[i]
