@@ -30,7 +30,7 @@ type step struct {
 }
 
 // readDialog cuts a file into steps: lines of one lane belong together until an empty line or another lane.
-func readDialog(t *testing.T, path string) []step {
+func readDialog(t testing.TB, path string) []step {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {

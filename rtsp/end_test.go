@@ -121,7 +121,6 @@ func TestShutdownOfLeavers(t *testing.T) {
 func TestCloseMeetsNewcomers(t *testing.T) {
 	for range 50 {
 		w := newWorld(t)
-		w.records = make(chan *sessionlog.Record, 1000)
 		start, done := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(done)
@@ -232,7 +231,6 @@ func stalledDial(dialled chan<- *halfConn) DialFunc {
 // TestSilentConnections: a thousand connections that say nothing end together at Timeouts.FirstRequest.
 func TestSilentConnections(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		w.records = make(chan *sessionlog.Record, 1100)
 		for range 1000 {
 			w.connect(worldClient)
 		}

@@ -49,7 +49,7 @@ func newWorld(t *testing.T, changes ...func(*Config)) *world {
 // newWorldOf is a world with so many UDP ports towards origins.
 func newWorldOf(t *testing.T, ports int, changes ...func(*Config)) *world {
 	t.Helper()
-	w := &world{dials: make(chan *end2, 16), udp: newFakeUDP(), records: make(chan *sessionlog.Record, 16)}
+	w := &world{dials: make(chan *end2, 2000), udp: newFakeUDP(), records: make(chan *sessionlog.Record, 2000)}
 	var err error
 	w.pool, err = balancer.New(balancer.Config{Name: "windows-media", Policy: balancer.RoundRobin(), Nodes: []balancer.Node{
 		{Name: "wms1", Addr: worldNode1, Ports: map[string]uint16{Service: 554}},
@@ -328,6 +328,7 @@ type end2 struct {
 	read *rtspwire.Reader
 	got  chan []byte
 	gone chan struct{}
+	err  error // of the reading, once gone is closed
 }
 
 func newEnd(conn *halfConn) *end2 {
@@ -338,6 +339,7 @@ func newEnd(conn *halfConn) *end2 {
 		for {
 			item, err := e.read.Read()
 			if err != nil {
+				e.err = err
 				return
 			}
 			e.got <- item.Append(nil)
