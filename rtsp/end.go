@@ -75,12 +75,12 @@ func (s *session) endClientGone(err error) *end {
 	if !errors.Is(err, io.EOF) {
 		how = "broke its connection off"
 	}
-	switch s.phase {
-	case 'A':
+	switch {
+	case s.phase == 'A':
 		how += " without a word"
-	case 'D':
+	case s.rec.Transport == "":
 		how += " before it set anything up"
-	case 'S', 'P', 'R':
+	default:
 		how += " without a TEARDOWN"
 	}
 	return &end{who: sessionlog.WhoClient, why: "the player " + how, err: err}

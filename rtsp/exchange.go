@@ -120,26 +120,39 @@ func (s *session) admit(a asked) (*exchange, error) {
 		s.rec.UserAgent = agent
 	}
 	s.urls.sawClient(req.URL)
-	st := stateNone
-	if id := sessionID(req.Header.Get("Session")); id != "" {
-		if ex.session = s.bound[id]; ex.session == nil {
-			return ex, errNoSession
-		}
-		st = ex.session.state
-	} else if len(s.bound) == 1 {
-		for _, only := range s.bound {
-			ex.implied, st = only, only.state // a player that forgets the field: the origin judges
-		}
+	st, err := s.whose(ex)
+	if err != nil {
+		return ex, err
 	}
 	if err := judge(req.Method, st); err != nil {
 		return ex, err
 	}
 	if req.Method == methodSetup {
+		if s.phase == 'D' {
+			s.phase = 'S'
+		}
 		var err error
 		ex.setup, err = s.planSetup(ex)
 		return ex, err
 	}
 	return ex, nil
+}
+
+// whose finds the RTSP session that a request is about, and says where it stands.
+func (s *session) whose(ex *exchange) (state, error) {
+	if id := sessionID(ex.in.Header.Get("Session")); id != "" {
+		if ex.session = s.bound[id]; ex.session == nil {
+			return stateNone, errNoSession
+		}
+		return ex.session.state, nil
+	}
+	if len(s.bound) == 1 {
+		for _, only := range s.bound {
+			ex.implied = only // a player that forgets the field: the origin judges
+			return only.state, nil
+		}
+	}
+	return stateNone, nil
 }
 
 // validURL accepts what RFC 2326, section 6.1 allows, and what players send besides: any scheme, a path alone, "*".

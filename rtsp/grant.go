@@ -79,6 +79,8 @@ func (s *session) finishSetup(ex *exchange, rs *rtspSession, resp, out *rtspwire
 	} else if err := s.grantUDP(m, spec); err != nil {
 		return err
 	}
+	m.resend = s.described.isResend(m.url)
+	s.described.clock(m)
 	plan.media = nil // the session's from here on
 	s.adopt(rs, m)
 	out.Header.Set("Transport", spec.String())

@@ -3,6 +3,7 @@ package rtsp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -25,7 +26,7 @@ func (s *session) connect(ex *exchange) error {
 		lease, err := s.acquire(ex.in.URL)
 		if err != nil {
 			if dialled != nil {
-				return errors.Join(dialled, err)
+				return fmt.Errorf("%w (%v)", dialled, err) // the nodes' faults say more than that there is no further one
 			}
 			return err
 		}

@@ -94,9 +94,15 @@ func (s *session) count(p *peer) {
 func (s *session) tally(m *media) {
 	if m.use == nil {
 		addInterleaved(s.rec, m)
+		addMedia(s.rec, m, m.meter.Stats())
 		return
 	}
-	s.firstMedia = earliest(s.firstMedia, addFlow(s.rec, m.use.flow.Stats()))
+	st := m.use.flow.Stats()
+	addFlow(s.rec, st)
+	addMedia(s.rec, m, st.Media)
+	if !m.resend {
+		s.firstMedia = earliest(s.firstMedia, st.FirstMedia)
+	}
 }
 
 // outcome is the end state with its sentence. A player that goes because nothing could be set up for it went because of
@@ -119,7 +125,7 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-func addFlow(r *sessionlog.Record, st udprelay.Stats) (first time.Time) {
+func addFlow(r *sessionlog.Record, st udprelay.Stats) {
 	add := func(t *sessionlog.Traffic, u udprelay.Traffic) {
 		t.Packets += u.Packets
 		t.Bytes += u.Bytes
@@ -128,20 +134,24 @@ func addFlow(r *sessionlog.Record, st udprelay.Stats) (first time.Time) {
 	add(&r.ToClient, st.ToClient)
 	add(&r.FromClient, st.FromClient)
 	add(&r.ToOrigin, st.ToOrigin)
-	addMedia(r, st.Media)
 	r.RTCPLost += st.RTCPLost
 	r.ResendRequests += st.ResendRequests
 	for reason, n := range st.Drops {
 		r.Drops[reason.String()] += n
 	}
-	return st.FirstMedia
 }
 
-func addMedia(r *sessionlog.Record, m udprelay.MediaStats) {
-	r.Lost += m.Lost
-	r.Late += m.Late
-	r.Duplicate += m.Duplicate
-	r.Jitter = max(r.Jitter, sessionlog.Millis(m.Jitter))
+// addMedia adds what was measured of a stream. The gaps in a retransmission stream are no loss: it has only what was lost
+// before ([MS-RTSP] 2.2.3.1).
+func addMedia(r *sessionlog.Record, m *media, st udprelay.MediaStats) {
+	if m.resend {
+		r.Resent += st.Packets
+		return
+	}
+	r.Lost += st.Lost
+	r.Late += st.Late
+	r.Duplicate += st.Duplicate
+	r.Jitter = max(r.Jitter, sessionlog.Millis(st.Jitter))
 }
 
 func addInterleaved(r *sessionlog.Record, m *media) {
@@ -161,5 +171,4 @@ func addInterleaved(r *sessionlog.Record, m *media) {
 			r.ToOrigin.Bytes += b
 		}
 	}
-	addMedia(r, m.meter.Stats())
 }

@@ -119,6 +119,7 @@ func (s *session) rewriteRequestBody(out *rtspwire.Request) {
 	switch mediaType(out.Header.Get("Content-Type")) {
 	case "application/sdp": // ANNOUNCE of a publisher
 		sdp := rtspwire.ParseSDP(out.Body)
+		s.described.note(sdp)
 		sdp.EditControl(func(_ int, url string) string { return s.urls.toOrigin(url) })
 		setBody(out.Body, sdp.Append(nil), out.SetBody)
 	case "application/x-wms-streamswitch":

@@ -64,5 +64,6 @@ func (s *session) rewriteSDP(body []byte) []byte {
 		}
 		return text
 	})
+	s.described.note(sdp)
 	return sdp.Append(nil)
 }

@@ -53,10 +53,11 @@ type session struct {
 	pushes     pushes                  // the origin's requests that the player is answering
 	originCSeq uint32
 	life       lifeClock
-	phase      byte      // second letter of the end state
-	leaving    error     // the player's connection has ended by this, its last requests are not answered yet
-	refused    error     // the last refusal, for the record
-	tornDown   bool      // the player has sent a TEARDOWN of its own
+	phase      byte  // second letter of the end state
+	leaving    error // the player's connection has ended by this, its last requests are not answered yet
+	refused    error // the last refusal, for the record
+	tornDown   bool  // the player has sent a TEARDOWN of its own
+	described  description
 	published  bool      // the client has announced a presentation of its own
 	retired    []*media  // ended, not in the record yet; at most maxRetired while the conversation runs
 	firstMedia time.Time // as far as the record has it

@@ -18,6 +18,7 @@ const (
 type media struct {
 	url     string // as the player wrote it in SETUP
 	publish bool   // it runs from the player to the origin
+	resend  bool   // a retransmission stream: what comes on it came before
 
 	use *flowUse // over UDP; nil: interleaved
 

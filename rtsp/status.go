@@ -88,7 +88,6 @@ var reasonPhrases = map[int]string{
 	400: "Bad Request",
 	403: "Forbidden",
 	405: "Method Not Allowed",
-	408: "Request Time-out",
 	413: "Request Entity Too Large",
 	414: "Request-URI Too Large",
 	454: "Session Not Found",

@@ -144,5 +144,5 @@ func ExampleParseSDP() {
 	// a=control:rtsp://gw.test/a/
 	// m=audio 0 RTP/AVP 96
 	// a=control:track1
-	// [{Type:audio Protocol:RTP/AVP Control:track1 Port:0}]
+	// [{Type:audio Protocol:RTP/AVP Control:track1 Encoding: Port:0}]
 }

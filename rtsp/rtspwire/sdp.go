@@ -16,6 +16,7 @@ type SDPMedia struct {
 	Type     string // "audio", "video", "application" ...
 	Protocol string // "RTP/AVP" ...
 	Control  string // value of the first a=control as written, "" if there is none
+	Encoding string // name that the first a=rtpmap gives, such as "H264" or "x-asf-pf", "" if there is none
 	Port     int    // of the m= line, 0 if it cannot be read
 }
 
@@ -75,6 +76,9 @@ func (s *SDP) Medias() []SDPMedia {
 		} else if v, ok := attribute(line, "control"); ok && media >= 0 && m[media].Control == "" {
 			start, end := trimSpan(v, 0, len(v))
 			m[media].Control = v[start:end]
+		} else if v, ok := attribute(line, "rtpmap"); ok && media >= 0 && m[media].Encoding == "" {
+			_, encoding, _ := cutBlank(v)
+			m[media].Encoding, _, _ = strings.Cut(encoding, "/")
 		}
 	})
 	return m

@@ -90,8 +90,8 @@ func TestSDPInjection(t *testing.T) {
 
 func TestSDPMedias(t *testing.T) {
 	want := []SDPMedia{
-		{Type: "audio", Protocol: "RTP/AVP", Control: "audio"},
-		{Type: "application", Protocol: "RTP/AVP", Control: "rtsp://origin.test/a/rtx", Port: 5004},
+		{Type: "audio", Protocol: "RTP/AVP", Control: "audio", Encoding: "x-asf-pf"},
+		{Type: "application", Protocol: "RTP/AVP", Control: "rtsp://origin.test/a/rtx", Encoding: "x-wms-rtx", Port: 5004},
 		{Type: "video", Port: 0},
 	}
 	got := ParseSDP([]byte(wmsSDP + "\r\nm=video 70000\r\n")).Medias()
