@@ -32,6 +32,7 @@ func (s *session) connect(ex *exchange) error {
 		}
 		s.lease = lease // finish gives it back, whatever happens here
 		node := lease.Node()
+		s.noteTry(node.Name)
 		ctx, cancel := context.WithTimeout(s.ctx, s.proxy.cfg.Timeouts.Connect)
 		conn, err := s.proxy.cfg.Dial(ctx, s.clientAddr, node.AddrPort(Service))
 		cancel()
@@ -97,6 +98,10 @@ func (s *session) dropOrigin(cause error) {
 // giveUp leaves a node out for the request in hand.
 func (s *session) giveUp(node string) {
 	s.tried = append(s.tried, node)
+}
+
+// noteTry takes a node that is asked into the record, once.
+func (s *session) noteTry(node string) {
 	if !slices.Contains(s.rec.NodesTried, node) {
 		s.rec.NodesTried = append(s.rec.NodesTried, node)
 	}

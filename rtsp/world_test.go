@@ -32,6 +32,7 @@ type world struct {
 	silent  bool
 	origins []*end2
 	records chan *sessionlog.Record
+	ended   *sessionlog.Record // the one that the last "= end" took
 }
 
 var (
@@ -206,6 +207,11 @@ func (w *world) check(t *testing.T, what string) error {
 		return nil
 	case "end":
 		return w.checkEnd(rest)
+	case "tried":
+		if got := strings.Join(w.ended.NodesTried, " "); got != rest {
+			return fmt.Errorf("nodes tried %q, want %q", got, rest)
+		}
+		return nil
 	case "client":
 		return w.client().isClosed(rest)
 	case "origin":
@@ -312,6 +318,7 @@ func (w *world) checkEnd(rest string) error {
 	want, why, _ := strings.Cut(rest, " ")
 	select {
 	case r := <-w.records:
+		w.ended = r
 		if r.End.String() != want || !strings.Contains(r.Why, why) {
 			return fmt.Errorf("the session ended %s %q, want %s with %q", r.End, r.Why, want, why)
 		}
