@@ -42,7 +42,7 @@ func TestSetupStorm(t *testing.T) {
 			session = sessionIn(t, got)
 		}
 		for n := range 20 {
-			if got := w.setupUDP(t, maxMedia+n+1, session); !strings.HasPrefix(got, "RTSP/1.0 503") {
+			if got := w.setupUDP(t, maxMedia+n+1, session); !strings.HasPrefix(got, "RTSP/1.0 453") {
 				t.Fatalf("stream beyond the limit: %q", got)
 			}
 		}

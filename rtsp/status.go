@@ -51,7 +51,7 @@ var statusTable = []struct {
 	{errOriginBroke, 502},
 	{balancer.ErrNoNode, 503},
 	{errBusy, 503},
-	{errTooManyMedia, 503},
+	{errTooManyMedia, 453}, // section 11.3.4: it asks for more than there is for one
 	{errDraining, 503},
 	{udprelay.ErrClosed, 503},
 	{errDetached, 503},
@@ -90,6 +90,7 @@ var reasonPhrases = map[int]string{
 	405: "Method Not Allowed",
 	413: "Request Entity Too Large",
 	414: "Request-URI Too Large",
+	453: "Not Enough Bandwidth",
 	454: "Session Not Found",
 	455: "Method Not Valid in This State",
 	461: "Unsupported transport",
