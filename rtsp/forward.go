@@ -64,7 +64,7 @@ func (s *session) onOriginResponse(resp *rtspwire.Response) {
 	}
 	s.answered = true
 	if resp.Status >= 100 && resp.Status < 200 {
-		ex.putOff(s.proxy.cfg.Timeouts.Response) // RFC 2326, section 11.1: the answer is still to come
+		ex.putOff(s.proxy.cfg.Timeouts.Response) // RFC 2326, section 7.1.1, 1xx: the answer is still to come
 		return
 	}
 	s.current = nil
