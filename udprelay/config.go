@@ -59,6 +59,9 @@ type Config struct {
 	// ports, even and odd, is one shared pair for all flows (per local address).
 	ClientPorts, OriginPorts PortRange
 	Latch                    LatchPolicy
+	// OriginLatch says whether an origin may send from another port than it said: origins do (mediamtx#691,
+	// RTSP-Server#69). LatchOff hears only the port that was connected.
+	OriginLatch LatchPolicy
 	// Linger is how long the ports of a closed flow are read on and counted before they are free again. 0 means
 	// DefaultLinger, a negative value none at all.
 	Linger time.Duration

@@ -42,8 +42,13 @@ type Relay struct {
 // Spec says what a flow needs. Both addresses must be the host's own: the media is sent from them.
 type Spec struct {
 	ClientLocal, OriginLocal netip.Addr
-	// Publish: the media runs from the client to the origin (mode=record).
+	// Publish: the media runs from the client to the origin (mode=record). Not with MMS.
 	Publish bool
+	// Protocol of the media; RTP if not set.
+	Protocol Protocol
+	// Resend is the local UDP address and port where the client of an MMS flow sends its resend requests
+	// (RequestPacketListResend); zero: none but the flow's own client port.
+	Resend netip.AddrPort
 }
 
 // New checks the configuration; it binds nothing.

@@ -20,8 +20,12 @@ type Stats struct {
 	// last report (RFC 3550, section 6.4.1).
 	RTCPLost         uint64
 	RTCPFractionLost float64
-	// ResendRequests counts generic NACKs, the receiver's requests to send packets again (RFC 4585, section 6.2.1).
+	// ResendRequests counts the receiver's requests to send packets again: generic NACKs (RFC 4585, section 6.2.1) and
+	// RequestPacketListResend ([MS-MMSP] 2.2.5).
 	ResendRequests uint64
+	// Resent counts the packets that the client of an MMS flow had asked for again and that then came. They filled a
+	// gap, ours or the client's, and are neither late nor duplicate.
+	Resent uint64
 	// Drops has the reasons that occurred.
 	Drops map[DropReason]uint64
 	// ClientLearned and OriginLearned are where that side's RTP packets really come from, zero if none came.

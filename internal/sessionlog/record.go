@@ -66,6 +66,7 @@ type Record struct {
 	Resent         uint64            `json:"resent"`
 	Drops          map[string]uint64 `json:"drops"`
 	SkippedBytes   uint64            `json:"skipped_bytes"`
+	ClientLog      *ClientLog        `json:"client_log"` // nil: the player sent none
 
 	NodesTried []string `json:"nodes_tried"`
 	End        EndState `json:"end"`
