@@ -16,6 +16,7 @@ type Packet struct {
 	flagsAt int // where the payload parsing information begins
 	timeAt  int // where the send time is
 	seq     []byte
+	extents [][2]int // where each payload begins and ends; nil if there is only one, without a length
 }
 
 // Payload is one piece of a media object, or several whole ones if Compressed.
@@ -125,11 +126,15 @@ func (p *Packet) payloads(c *cursor, flags, property byte) error {
 	}
 	p.Payloads = make([]Payload, 0, count)
 	for range count {
+		at := c.at
 		l := payload(c, property, lengthType)
 		if c.bad {
 			return fault(c.at, "payload", "ends before its end")
 		}
 		p.Payloads = append(p.Payloads, l)
+		if lengthType != 0 {
+			p.extents = append(p.extents, [2]int{at, c.at})
+		}
 	}
 	return nil
 }
