@@ -3,6 +3,7 @@ package balancer
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"go.uber.org/zap"
@@ -19,15 +20,17 @@ const (
 
 // Config is what a Pool is made of.
 type Config struct {
-	Name      string        // the pool's name in logs and errors
-	Nodes     []Node        // at least one; names are unique
-	Policy    Policy        // nil: least-sessions; serves one pool only, since policies remember
-	Monitor   Monitor       // nil: none; only sessions' own connects tell
-	Interval  time.Duration // between two probes of a node; 0: 5 s
+	Name   string // the pool's name in logs and errors
+	Nodes  []Node // at least one; names are unique
+	Policy Policy // nil: least-sessions; serves one pool only, since policies remember
+	// Monitors holds the monitor of each service (the names of Node.Ports), since a node may serve one service and
+	// not the other. Of a service without one only sessions' own connects tell.
+	Monitors  map[string]Monitor
+	Interval  time.Duration // between two probes of a node's service; 0: 5 s
 	Timeout   time.Duration // of one probe; 0: 2 s
 	Rise      int           // good verdicts in a row that bring a node back; 0: 2
 	Fall      int           // bad verdicts in a row that take a node out; 0: 3
-	FailPause time.Duration // how long a failed connect keeps a node out when no monitor runs; 0: 10 s
+	FailPause time.Duration // how long a failed connect keeps a node out when no monitor of its service runs; 0: 10 s
 	Now       func() time.Time
 	Logger    *zap.Logger // state changes of nodes; nil: none
 }
@@ -64,6 +67,8 @@ func withDefaults(cfg Config) Config {
 		cfg.Logger = zap.NewNop()
 	}
 	cfg.Logger = cfg.Logger.With(zap.String("pool", cfg.Name))
+	cfg.Monitors = maps.Clone(cfg.Monitors)
+	maps.DeleteFunc(cfg.Monitors, func(_ string, m Monitor) bool { return m == nil })
 	cfg.Nodes = nil // the table is the truth from now on
 	return cfg
 }

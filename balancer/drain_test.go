@@ -8,7 +8,7 @@ import (
 func TestDrain(t *testing.T) {
 	logger, logs := observed()
 	p := newPool(t, Config{Nodes: three()[:2], Policy: RoundRobin(), Logger: logger})
-	held := acquire(t, p, Key{Prefer: "a"})
+	held := acquire(t, p, Key{Service: "rtsp", Prefer: "a"})
 	for _, step := range []struct {
 		on   bool
 		want string

@@ -29,7 +29,7 @@ func Example() {
 	}
 	var tried []string
 	for {
-		lease, err := pool.Acquire(balancer.Key{Exclude: tried})
+		lease, err := pool.Acquire(balancer.Key{Service: "rtsp", Exclude: tried})
 		if errors.Is(err, balancer.ErrNoNode) {
 			fmt.Println("503:", err)
 			return
@@ -52,7 +52,7 @@ func ExamplePool_Drain() {
 		return
 	}
 	fmt.Println(pool.Drain("wms1", true))
-	lease, err := pool.Acquire(balancer.Key{})
+	lease, err := pool.Acquire(balancer.Key{Service: "rtsp"})
 	fmt.Println(lease.Node().Name, err)
 	lease.Release()
 	// Output:
@@ -66,10 +66,10 @@ func ExamplePool_SetNodes() {
 		fmt.Println(err)
 		return
 	}
-	lease, _ := pool.Acquire(balancer.Key{Prefer: "wms2"})
+	lease, _ := pool.Acquire(balancer.Key{Service: "rtsp", Prefer: "wms2"})
 	fmt.Println(pool.SetNodes(nodes("wms1"))) // a reload takes wms2 away; its session plays on
 	for _, s := range pool.Snapshot() {
-		fmt.Println(s.Node.Name, s.Health, "sessions", s.Sessions, "removed", s.Removed)
+		fmt.Println(s.Node.Name, s.Services["rtsp"].Health, "sessions", s.Sessions, "removed", s.Removed)
 	}
 	lease.Release()
 	fmt.Println(len(pool.Snapshot()), "node left")
@@ -84,10 +84,10 @@ func ExamplePool_Run() {
 	asked := make(chan string)
 	pool, err := balancer.New(balancer.Config{
 		Name: "media", Nodes: nodes("wms1"), Interval: time.Minute,
-		Monitor: func(_ context.Context, n balancer.Node) error {
+		Monitors: map[string]balancer.Monitor{"rtsp": func(_ context.Context, n balancer.Node) error {
 			asked <- n.Name
 			return errors.New("no answer")
-		},
+		}},
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -108,7 +108,7 @@ func ExamplePolicyByName() {
 	_, err := balancer.PolicyByName("fastest")
 	fmt.Println(err)
 	// Output:
-	// balancer: policy "fastest": not one of least-sessions, round-robin
+	// balancer: policy "fastest": not one of hash-client, hash-url, least-sessions, random-two, round-robin
 }
 
 func ExamplePool_Node() {

@@ -59,7 +59,7 @@ func names(t *testing.T, p *Pool, n int, hold bool) string {
 	t.Helper()
 	var s string
 	for range n {
-		l := acquire(t, p, Key{})
+		l := acquire(t, p, Key{Service: "rtsp"})
 		s += l.Node().Name
 		if !hold {
 			l.Release()
@@ -68,16 +68,27 @@ func names(t *testing.T, p *Pool, n int, hold bool) string {
 	return s
 }
 
-func state(t *testing.T, p *Pool, name string) NodeState {
+// seen is a node's state with that of one of its services.
+type seen struct {
+	NodeState
+	ServiceState
+}
+
+// state is what is known of a node and its RTSP service.
+func state(t *testing.T, p *Pool, name string) seen { return stateOf(t, p, name, "rtsp") }
+
+func stateOf(t *testing.T, p *Pool, name, service string) seen {
 	t.Helper()
 	for _, s := range p.Snapshot() {
 		if s.Node.Name == name && !s.Removed {
-			return s
+			return seen{s, s.Services[service]}
 		}
 	}
 	t.Fatalf("no node %q", name)
-	return NodeState{}
+	return seen{}
 }
+
+func rtspOnly(m Monitor) map[string]Monitor { return map[string]Monitor{"rtsp": m} }
 
 func observed() (*zap.Logger, *observer.ObservedLogs) {
 	core, logs := observer.New(zapcore.DebugLevel)

@@ -7,7 +7,7 @@ import (
 
 func TestReleaseOnce(t *testing.T) {
 	p := newPool(t, Config{Nodes: three()[:1]})
-	a, b := acquire(t, p, Key{}), acquire(t, p, Key{})
+	a, b := acquire(t, p, Key{Service: "rtsp"}), acquire(t, p, Key{Service: "rtsp"})
 	var wg sync.WaitGroup
 	for range 10 {
 		wg.Go(a.Release)
@@ -24,7 +24,7 @@ func TestReleaseOnce(t *testing.T) {
 
 func TestLeaseOfRemovedNode(t *testing.T) {
 	p := newPool(t, Config{})
-	l := acquire(t, p, Key{Prefer: "b"})
+	l := acquire(t, p, Key{Service: "rtsp", Prefer: "b"})
 	if err := p.SetNodes(three()[:1]); err != nil {
 		t.Fatal(err)
 	}
@@ -32,13 +32,13 @@ func TestLeaseOfRemovedNode(t *testing.T) {
 		t.Errorf("the lease's node became %q", l.Node().Name)
 	}
 	s := p.Snapshot()
-	if len(s) != 2 || !s[1].Removed || s[1].Usable || s[1].Sessions != 1 {
+	if len(s) != 2 || !s[1].Removed || s[1].Services["rtsp"].Usable || s[1].Sessions != 1 {
 		t.Errorf("snapshot %+v, want b as removed with one session", s)
 	}
 	if _, ok := p.Node(l.Node().Addr); ok {
 		t.Error("a removed node is still found by its address")
 	}
-	if got := acquire(t, p, Key{Prefer: "b"}); got.Node().Name != "a" {
+	if got := acquire(t, p, Key{Service: "rtsp", Prefer: "b"}); got.Node().Name != "a" {
 		t.Errorf("a removed node was chosen: %v", got.Node())
 	}
 	l.Failed(errRefused)
@@ -51,7 +51,7 @@ func TestLeaseOfRemovedNode(t *testing.T) {
 
 func TestRemovedNodeComesBack(t *testing.T) {
 	p := newPool(t, Config{})
-	l := acquire(t, p, Key{Prefer: "b"})
+	l := acquire(t, p, Key{Service: "rtsp", Prefer: "b"})
 	l.Failed(errRefused)
 	for _, nodes := range [][]Node{three()[:1], three()} {
 		if err := p.SetNodes(nodes); err != nil {
@@ -86,7 +86,7 @@ func TestSetNodes(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := newPool(t, Config{})
-			l := acquire(t, p, Key{Prefer: "b"})
+			l := acquire(t, p, Key{Service: "rtsp", Prefer: "b"})
 			defer l.Release()
 			l.Failed(errRefused)
 			if err := p.Drain("b", true); err != nil {

@@ -96,7 +96,7 @@ func TestRiseAndFall(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := script(map[string]string{"a": tc.answers})
 				p := newPool(t, Config{
-					Nodes: three()[:1], Monitor: s.monitor, Interval: 10 * time.Second, Timeout: 500 * time.Millisecond,
+					Nodes: three()[:1], Monitors: rtspOnly(s.monitor), Interval: 10 * time.Second, Timeout: 500 * time.Millisecond,
 					Rise: tc.rise, Fall: tc.fall, Logger: zap.NewNop(),
 				})
 				defer run(t, p)()
@@ -116,7 +116,7 @@ func TestRiseAndFall(t *testing.T) {
 func TestStagger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := script(nil)
-		p := newPool(t, Config{Monitor: s.monitor, Interval: 3 * time.Second})
+		p := newPool(t, Config{Monitors: rtspOnly(s.monitor), Interval: 3 * time.Second})
 		defer run(t, p)()
 		at(t, 6.5, s.begin)
 		for i, name := range []string{"a", "b", "c"} {
@@ -134,7 +134,7 @@ func TestStagger(t *testing.T) {
 func TestProbesDoNotDoubleUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := script(map[string]string{"a": "."})
-		p := newPool(t, Config{Nodes: three()[:1], Monitor: s.monitor, Interval: time.Second, Timeout: 1500 * time.Millisecond})
+		p := newPool(t, Config{Nodes: three()[:1], Monitors: rtspOnly(s.monitor), Interval: time.Second, Timeout: 1500 * time.Millisecond})
 		defer run(t, p)()
 		at(t, 4, s.begin)
 		want := []time.Duration{0, 1500 * time.Millisecond, 3 * time.Second}
@@ -147,7 +147,7 @@ func TestProbesDoNotDoubleUp(t *testing.T) {
 func TestSetNodesWhileRunning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := script(map[string]string{"b": "-"})
-		p := newPool(t, Config{Nodes: three()[:2], Monitor: s.monitor, Interval: 10 * time.Second, Fall: 1})
+		p := newPool(t, Config{Nodes: three()[:2], Monitors: rtspOnly(s.monitor), Interval: 10 * time.Second, Fall: 1})
 		defer run(t, p)()
 		at(t, 6, s.begin) // a asked at 0, b at 5: down
 		if err := p.SetNodes(three()[1:]); err != nil {
@@ -170,7 +170,7 @@ func TestSetNodesWhileRunning(t *testing.T) {
 func TestRunEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := script(map[string]string{"a": "."})
-		p := newPool(t, Config{Nodes: three()[:1], Monitor: s.monitor})
+		p := newPool(t, Config{Nodes: three()[:1], Monitors: rtspOnly(s.monitor)})
 		stop := run(t, p)
 		at(t, 1, s.begin) // a probe is under way
 		if err := p.Run(t.Context()); !errors.Is(err, errRunning) {
@@ -189,7 +189,7 @@ func TestStateChangesAreLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := script(map[string]string{"a": "+------++++"})
 		logger, logs := observed()
-		p := newPool(t, Config{Nodes: three()[:1], Monitor: s.monitor, Logger: logger})
+		p := newPool(t, Config{Nodes: three()[:1], Monitors: rtspOnly(s.monitor), Logger: logger})
 		stop := run(t, p)
 		at(t, 60, s.begin)
 		stop()
@@ -207,7 +207,7 @@ func TestMonitorPanicIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := script(map[string]string{"a": "!+"})
 		logger, logs := observed()
-		p := newPool(t, Config{Nodes: three()[:1], Monitor: s.monitor, Logger: logger})
+		p := newPool(t, Config{Nodes: three()[:1], Monitors: rtspOnly(s.monitor), Logger: logger})
 		stop := run(t, p)
 		at(t, 1, s.begin)
 		stop()

@@ -31,10 +31,16 @@ func (n Node) AddrPort(service string) netip.AddrPort {
 	return netip.AddrPortFrom(n.Addr, port)
 }
 
-// Health is what is known of a node.
+// offers reports whether the node has a port for the service; "" is any.
+func (n Node) offers(service string) bool {
+	_, ok := n.Ports[service]
+	return ok || service == ""
+}
+
+// Health is what is known of a service of a node.
 type Health uint8
 
-// The healths of a node. A node of unknown health is used.
+// The healths of a service. One of unknown health is used.
 const (
 	HealthUnknown Health = iota // nothing has been heard of it yet
 	HealthUp                    // its monitor met the rise, or it has served again since its pause
@@ -57,50 +63,96 @@ func (h Health) String() string {
 // NodeState is what a pool knows of one node at one moment.
 type NodeState struct {
 	Node     Node
+	Draining bool   // takes no new sessions, by an operator's order
+	Removed  bool   // no longer configured, still held by leases
+	Sessions int    // leases held now, of all services
+	Acquired uint64 // leases given since the node was added
+	// Services holds the state of each service that the node has a port for or was asked for. The map is the caller's.
+	Services map[string]ServiceState
+}
+
+// ServiceState is what a pool knows of one service of a node.
+type ServiceState struct {
 	Health   Health
 	Passive  bool      // down because a session's connect failed, not by the monitor's verdict
-	Draining bool      // takes no new sessions, by an operator's order
-	Removed  bool      // no longer configured, still held by leases
-	Usable   bool      // Acquire may choose it now
+	Usable   bool      // Acquire may choose the node for this service now
 	Reason   string    // why it is down: the text of the last error; "" when it is not down
 	Since    time.Time // when Health last changed; zero if it never did
-	Sessions int       // leases held now
-	Acquired uint64    // leases given since the node was added
 	Failures uint64    // connects that failed since the node was added
 }
 
 // node is a Node with its run-time state, all of it guarded by the pool's mutex.
 type node struct {
 	cfg      Node
-	health   Health
-	passive  bool
 	draining bool
 	removed  bool
+	sessions int
+	acquired uint64
+	services map[string]*standing // of the services that something has been heard of
+}
+
+// standing is what is known of one service of a node.
+type standing struct {
+	health   Health
+	passive  bool
 	cause    error
 	since    time.Time
 	until    time.Time // end of the pause after a passive failure
 	good     int       // good verdicts in a row
 	bad      int       // bad verdicts in a row
-	sessions int
-	acquired uint64
 	failures uint64
 }
 
 // same tells whether c is this node: a node that moved to another address is another machine, whose health is unknown.
 func (n *node) same(c Node) bool { return n.cfg.Name == c.Name && n.cfg.Addr == c.Addr }
 
-// forget makes the node one of which nothing has been heard; its leases and counts stay.
-func (n *node) forget() {
-	n.health, n.passive, n.cause, n.good, n.bad = HealthUnknown, false, nil, 0, 0
+// standingLocked returns the service's standing, a new one if nothing has been heard of it.
+func (n *node) standingLocked(service string) *standing {
+	v := n.services[service]
+	if v == nil {
+		v = new(standing)
+		if n.services == nil {
+			n.services = make(map[string]*standing)
+		}
+		n.services[service] = v
+	}
+	return v
 }
 
-func (n *node) stateLocked(usable bool) NodeState {
-	s := NodeState{
-		Node: n.cfg, Health: n.health, Passive: n.passive, Draining: n.draining, Removed: n.removed, Usable: usable,
-		Since: n.since, Sessions: n.sessions, Acquired: n.acquired, Failures: n.failures,
+// health is what is known of a service, without remembering that it was asked for.
+func (n *node) health(service string) Health {
+	if v := n.services[service]; v != nil {
+		return v.health
 	}
-	if n.cause != nil {
-		s.Reason = n.cause.Error()
+	return HealthUnknown
+}
+
+// usableLocked reports whether the node may serve a new session of the service.
+func (n *node) usableLocked(service string) bool {
+	return !n.removed && !n.draining && n.cfg.offers(service) && n.health(service) != HealthDown
+}
+
+// forget makes the service one of which nothing has been heard; its count stays.
+func (v *standing) forget() {
+	v.health, v.passive, v.cause, v.good, v.bad = HealthUnknown, false, nil, 0, 0
+}
+
+func (n *node) stateLocked() NodeState {
+	s := NodeState{
+		Node: n.cfg, Draining: n.draining, Removed: n.removed, Sessions: n.sessions, Acquired: n.acquired,
+		Services: make(map[string]ServiceState, len(n.cfg.Ports)),
+	}
+	for service := range n.cfg.Ports {
+		s.Services[service] = ServiceState{Usable: n.usableLocked(service)}
+	}
+	for service, v := range n.services {
+		st := ServiceState{
+			Health: v.health, Passive: v.passive, Usable: n.usableLocked(service), Since: v.since, Failures: v.failures,
+		}
+		if v.cause != nil {
+			st.Reason = v.cause.Error()
+		}
+		s.Services[service] = st
 	}
 	return s
 }

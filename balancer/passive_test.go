@@ -9,7 +9,7 @@ import (
 
 func failOne(t *testing.T, p *Pool, name string) {
 	t.Helper()
-	l := acquire(t, p, Key{Prefer: name})
+	l := acquire(t, p, Key{Service: "rtsp", Prefer: name})
 	if l.Node().Name != name {
 		t.Fatalf("%s is not usable", name)
 	}
@@ -22,7 +22,7 @@ func TestFailPause(t *testing.T) {
 		begin := time.Now()
 		logger, logs := observed()
 		p := newPool(t, Config{FailPause: 4 * time.Second, Logger: logger})
-		a := acquire(t, p, Key{Prefer: "a"})
+		a := acquire(t, p, Key{Service: "rtsp", Prefer: "a"})
 		defer a.Release()
 		a.Failed(errRefused)
 		for _, tc := range []struct {
@@ -49,7 +49,7 @@ func TestFailuresProlongThePause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		p := newPool(t, Config{FailPause: 4 * time.Second})
-		l := acquire(t, p, Key{Prefer: "a"})
+		l := acquire(t, p, Key{Service: "rtsp", Prefer: "a"})
 		defer l.Release()
 		l.Failed(errRefused)
 		at(t, 3, begin)
@@ -70,7 +70,7 @@ func TestMonitorBringsPassiveFailureBack(t *testing.T) {
 		// Asked at 0, 10, 20 ...; failed passively at 1; two good verdicts in a row are at 30 and 40.
 		s := script(map[string]string{"a": "++-++"})
 		p := newPool(t, Config{
-			Nodes: three()[:2], Monitor: s.monitor, Interval: 10 * time.Second, FailPause: time.Second, Rise: 2, Fall: 5,
+			Nodes: three()[:2], Monitors: rtspOnly(s.monitor), Interval: 10 * time.Second, FailPause: time.Second, Rise: 2, Fall: 5,
 		})
 		defer run(t, p)()
 		at(t, 1, s.begin)
@@ -90,7 +90,7 @@ func TestMonitorBringsPassiveFailureBack(t *testing.T) {
 func TestPassiveFailureBecomesTheMonitorsVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := script(map[string]string{"a": "+-"})
-		p := newPool(t, Config{Nodes: three()[:1], Monitor: s.monitor, Interval: time.Second, Fall: 2, FailPause: time.Second})
+		p := newPool(t, Config{Nodes: three()[:1], Monitors: rtspOnly(s.monitor), Interval: time.Second, Fall: 2, FailPause: time.Second})
 		stop := run(t, p)
 		at(t, 0.5, s.begin)
 		failOne(t, p, "a")
@@ -110,7 +110,7 @@ func TestPassiveFailureBecomesTheMonitorsVerdict(t *testing.T) {
 func TestPauseAfterRunEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := script(nil)
-		p := newPool(t, Config{Monitor: s.monitor, FailPause: time.Second})
+		p := newPool(t, Config{Monitors: rtspOnly(s.monitor), FailPause: time.Second})
 		stop := run(t, p)
 		at(t, 0.1, s.begin)
 		failOne(t, p, "a")

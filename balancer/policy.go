@@ -21,7 +21,10 @@ type Policy interface {
 
 // policies are the policies that a configuration can name.
 var policies = map[string]func() Policy{
+	"hash-client":    HashClient,
+	"hash-url":       HashURL,
 	"least-sessions": LeastSessions,
+	"random-two":     RandomTwo,
 	"round-robin":    RoundRobin,
 }
 

@@ -34,7 +34,7 @@ func TestLeastSessionsFills(t *testing.T) {
 	p := newPool(t, Config{})
 	held := make(map[string][]*Lease)
 	for range 9 {
-		l := acquire(t, p, Key{})
+		l := acquire(t, p, Key{Service: "rtsp"})
 		held[l.Node().Name] = append(held[l.Node().Name], l)
 	}
 	for _, l := range held["b"] {
@@ -48,7 +48,7 @@ func TestLeastSessionsFills(t *testing.T) {
 func TestRoundRobinForgetsOldNames(t *testing.T) {
 	r := &roundRobin{}
 	for i := range maxCredits + 10 {
-		r.Choose([]Candidate{{Node: Node{Name: strings.Repeat("x", i%7) + string(rune(i)), Weight: 1}}}, Key{})
+		r.Choose([]Candidate{{Node: Node{Name: strings.Repeat("x", i%7) + string(rune(i)), Weight: 1}}}, Key{Service: "rtsp"})
 	}
 	if len(r.credit) > maxCredits+1 {
 		t.Errorf("%d names kept", len(r.credit))

@@ -16,6 +16,7 @@ var ErrNoNode = errors.New("no usable node")
 
 // Key says for whom a node is asked.
 type Key struct {
+	Service string     // what it is to serve, a name of Node.Ports: its health counts; "": any, health of its own
 	Client  netip.Addr // the player's address
 	URL     string     // what it asked for
 	Exclude []string   // names of nodes already tried
@@ -31,7 +32,7 @@ type Pool struct {
 	mu         sync.Mutex // held over no I/O; of what is not ours only Policy.Choose is called under it. Given back by unlock
 	nodes      []*node    // as configured, in order
 	retired    []*node    // no longer configured, still leased
-	monitoring bool       // Run is running with a Monitor
+	monitoring bool       // Run is running with a monitor
 	notes      []note     // state changes to be logged when the lock is given back
 }
 
@@ -69,15 +70,15 @@ func (p *Pool) Acquire(k Key) (*Lease, error) {
 	}
 	n.sessions++
 	n.acquired++
-	return &Lease{pool: p, node: n, cfg: n.cfg}, nil
+	return &Lease{pool: p, node: n, service: k.Service, cfg: n.cfg}, nil
 }
 
 func (p *Pool) usableLocked(k Key) []*node {
 	now := p.cfg.Now()
 	var usable []*node
 	for _, n := range p.nodes {
-		p.resumeLocked(n, now)
-		if n.health != HealthDown && !n.draining && !slices.Contains(k.Exclude, n.cfg.Name) {
+		p.resumeLocked(n, k.Service, now)
+		if n.usableLocked(k.Service) && !slices.Contains(k.Exclude, n.cfg.Name) {
 			usable = append(usable, n)
 		}
 	}
@@ -108,8 +109,10 @@ func (p *Pool) whyNoneLocked(k Key) string {
 			why = append(why, n.cfg.Name+": already tried")
 		case n.draining:
 			why = append(why, n.cfg.Name+": draining")
-		case n.cause != nil:
-			why = append(why, n.cfg.Name+": down: "+n.cause.Error())
+		case !n.cfg.offers(k.Service):
+			why = append(why, n.cfg.Name+": has no port for "+k.Service)
+		case n.health(k.Service) == HealthDown:
+			why = append(why, n.cfg.Name+": down: "+n.services[k.Service].cause.Error())
 		}
 	}
 	return strings.Join(why, "; ")
@@ -122,11 +125,13 @@ func (p *Pool) Snapshot() []NodeState {
 	now := p.cfg.Now()
 	out := make([]NodeState, 0, len(p.nodes)+len(p.retired))
 	for _, n := range p.nodes {
-		p.resumeLocked(n, now)
-		out = append(out, n.stateLocked(n.health != HealthDown && !n.draining))
+		for service := range n.services {
+			p.resumeLocked(n, service, now)
+		}
+		out = append(out, n.stateLocked())
 	}
 	for _, n := range p.retired {
-		out = append(out, n.stateLocked(false))
+		out = append(out, n.stateLocked())
 	}
 	return out
 }

@@ -51,24 +51,24 @@ func TestAcquire(t *testing.T) {
 		key     Key
 		want    string // "" is ErrNoNode
 	}{
-		{"first", nil, nil, Key{}, "a"},
-		{"preferred", nil, nil, Key{Prefer: "c"}, "c"},
-		{"preferred is unknown", nil, nil, Key{Prefer: "x"}, "a"},
-		{"preferred is drained", []string{"c"}, nil, Key{Prefer: "c"}, "a"},
-		{"preferred is down", nil, []string{"c"}, Key{Prefer: "c"}, "a"},
-		{"preferred is excluded", nil, nil, Key{Prefer: "c", Exclude: []string{"c"}}, "a"},
-		{"excluded", nil, nil, Key{Exclude: []string{"a", "b"}}, "c"},
-		{"drained", []string{"a"}, nil, Key{}, "b"},
-		{"down", nil, []string{"a", "b"}, Key{}, "c"},
-		{"all down", nil, []string{"a", "b", "c"}, Key{}, ""},
-		{"all drained", []string{"a", "b", "c"}, nil, Key{}, ""},
-		{"all excluded", nil, nil, Key{Exclude: []string{"a", "b", "c"}}, ""},
-		{"some of each", []string{"a"}, []string{"b"}, Key{Exclude: []string{"c"}}, ""},
+		{"first", nil, nil, Key{Service: "rtsp"}, "a"},
+		{"preferred", nil, nil, Key{Service: "rtsp", Prefer: "c"}, "c"},
+		{"preferred is unknown", nil, nil, Key{Service: "rtsp", Prefer: "x"}, "a"},
+		{"preferred is drained", []string{"c"}, nil, Key{Service: "rtsp", Prefer: "c"}, "a"},
+		{"preferred is down", nil, []string{"c"}, Key{Service: "rtsp", Prefer: "c"}, "a"},
+		{"preferred is excluded", nil, nil, Key{Service: "rtsp", Prefer: "c", Exclude: []string{"c"}}, "a"},
+		{"excluded", nil, nil, Key{Service: "rtsp", Exclude: []string{"a", "b"}}, "c"},
+		{"drained", []string{"a"}, nil, Key{Service: "rtsp"}, "b"},
+		{"down", nil, []string{"a", "b"}, Key{Service: "rtsp"}, "c"},
+		{"all down", nil, []string{"a", "b", "c"}, Key{Service: "rtsp"}, ""},
+		{"all drained", []string{"a", "b", "c"}, nil, Key{Service: "rtsp"}, ""},
+		{"all excluded", nil, nil, Key{Service: "rtsp", Exclude: []string{"a", "b", "c"}}, ""},
+		{"some of each", []string{"a"}, []string{"b"}, Key{Service: "rtsp", Exclude: []string{"c"}}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := newPool(t, Config{Policy: RoundRobin()})
 			for _, n := range tc.failed {
-				l := acquire(t, p, Key{Prefer: n})
+				l := acquire(t, p, Key{Service: "rtsp", Prefer: n})
 				l.Failed(errRefused)
 				l.Release()
 			}
@@ -95,13 +95,13 @@ func TestAcquire(t *testing.T) {
 
 func TestErrNoNodeSaysWhy(t *testing.T) {
 	p := newPool(t, Config{})
-	l := acquire(t, p, Key{Prefer: "b"})
+	l := acquire(t, p, Key{Service: "rtsp", Prefer: "b"})
 	l.Failed(errRefused)
 	l.Release()
 	if err := p.Drain("a", true); err != nil {
 		t.Fatal(err)
 	}
-	_, err := p.Acquire(Key{Exclude: []string{"c"}})
+	_, err := p.Acquire(Key{Service: "rtsp", Exclude: []string{"c"}})
 	want := `balancer: acquire from pool "media": no usable node (a: draining; b: down: connection refused; c: already tried)`
 	if err == nil || err.Error() != want {
 		t.Errorf("\n got %v\nwant %s", err, want)
@@ -115,7 +115,7 @@ func (c choose) Choose([]Candidate, Key) int { return int(c) }
 func TestPolicyOutOfRange(t *testing.T) {
 	for _, c := range []choose{-1, 3} {
 		p := newPool(t, Config{Policy: c})
-		if l, err := p.Acquire(Key{}); err == nil {
+		if l, err := p.Acquire(Key{Service: "rtsp"}); err == nil {
 			t.Errorf("choice %d: got %v, want an error", c, l.Node())
 		}
 		if n := state(t, p, "a").Sessions; n != 0 {
@@ -161,9 +161,9 @@ func TestSnapshot(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	p := newPool(t, Config{Now: func() time.Time { return now }})
 	for _, n := range []string{"a", "a", "b"} {
-		defer acquire(t, p, Key{Prefer: n}).Release()
+		defer acquire(t, p, Key{Service: "rtsp", Prefer: n}).Release()
 	}
-	failed := acquire(t, p, Key{Prefer: "c"})
+	failed := acquire(t, p, Key{Service: "rtsp", Prefer: "c"})
 	failed.Failed(errRefused)
 	failed.Failed(nil) // no failure
 	failed.Release()
@@ -172,9 +172,11 @@ func TestSnapshot(t *testing.T) {
 	}
 	nodes := normal(three())
 	want := []NodeState{
-		{Node: nodes[0], Usable: true, Sessions: 2, Acquired: 2},
-		{Node: nodes[1], Draining: true, Sessions: 1, Acquired: 1},
-		{Node: nodes[2], Health: HealthDown, Passive: true, Reason: "connection refused", Since: now, Acquired: 1, Failures: 1},
+		{Node: nodes[0], Sessions: 2, Acquired: 2, Services: map[string]ServiceState{"rtsp": {Usable: true}}},
+		{Node: nodes[1], Draining: true, Sessions: 1, Acquired: 1, Services: map[string]ServiceState{"rtsp": {}}},
+		{Node: nodes[2], Acquired: 1, Services: map[string]ServiceState{"rtsp": {
+			Health: HealthDown, Passive: true, Reason: "connection refused", Since: now, Failures: 1,
+		}}},
 	}
 	if diff := cmp.Diff(want, p.Snapshot(), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 		t.Error(diff)
@@ -189,7 +191,7 @@ func TestHammer(t *testing.T) {
 	for i := range 8 {
 		wg.Go(func() {
 			for j := range 200 {
-				l, err := p.Acquire(Key{})
+				l, err := p.Acquire(Key{Service: "rtsp"})
 				if err != nil {
 					continue
 				}

@@ -2,13 +2,13 @@ package balancer
 
 import (
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 )
 
-// SetNodes replaces the configured nodes. A node that keeps name and address keeps its health, leases and counts; an
-// order to drain holds as long as the name stays. Leases of a node that is removed stay valid until they are released.
+// SetNodes replaces the configured nodes. A node that keeps name and address keeps leases and counts, and the health
+// of each service whose port stays; an order to drain holds as long as the name stays. Leases of a node that is removed
+// stay valid until they are released.
 // On an error nothing changed.
 func (p *Pool) SetNodes(nodes []Node) error {
 	if err := check(nodes); err != nil {
@@ -50,8 +50,10 @@ func adopt(known []*node, c Node) *node {
 	for _, n := range known {
 		switch {
 		case n.same(c):
-			if !maps.Equal(n.cfg.Ports, c.Ports) || n.removed {
-				n.forget() // what was heard at other ports, or before it went away, says little of it now
+			for service, v := range n.services {
+				if n.cfg.Ports[service] != c.Ports[service] || n.removed {
+					v.forget() // what was heard at another port, or before it went away, says little of it now
+				}
 			}
 			n.cfg, n.removed = c, false
 			return n

@@ -89,7 +89,7 @@ func newPool(c *config.Pool, cfg *config.Config, log *zap.Logger) (*balancer.Poo
 		Logger: log.Named("balancer"),
 	}
 	if c.Monitor.Interval > 0 {
-		pool.Monitor = rtsp.NewProbe(time.Duration(c.Monitor.Timeout))
+		pool.Monitors = map[string]balancer.Monitor{rtsp.Service: rtsp.NewProbe(time.Duration(c.Monitor.Timeout))}
 	}
 	return balancer.New(pool)
 }

@@ -63,6 +63,7 @@ func (s *session) connect(ex *exchange) error {
 // acquire takes a lease, on the node of before if there was one: a conversation stays with its origin.
 func (s *session) acquire(url string) (*balancer.Lease, error) {
 	return s.proxy.cfg.Pool.Acquire(balancer.Key{
+		Service: Service,
 		Client:  s.clientAddr.Addr(),
 		URL:     url,
 		Exclude: s.tried,
