@@ -32,6 +32,12 @@ const (
 	DropWrongPort
 	// DropNotRTP is neither RTP nor RTCP.
 	DropNotRTP
+	// DropNotMMS came for a flow of MMS, or to a resend port, and is not what that side sends there.
+	DropNotMMS
+	// DropWrongID is a resend request with a client ID that no flow of its sender has.
+	DropWrongID
+	// DropResendFlood is a resend request too many in too short a time.
+	DropResendFlood
 	// DropWriteRefused: the receiver's host answered that nobody listens on that port.
 	DropWriteRefused
 	// DropUnreachable: the receiver's host or network cannot be reached.
@@ -54,6 +60,9 @@ var dropNames = [dropReasons]string{
 	DropNotConnected:  "not-connected",
 	DropWrongPort:     "wrong-port",
 	DropNotRTP:        "not-rtp",
+	DropNotMMS:        "not-mms",
+	DropWrongID:       "wrong-id",
+	DropResendFlood:   "resend-flood",
 	DropWriteRefused:  "write-refused",
 	DropUnreachable:   "unreachable",
 	DropQueueFull:     "queue-full",

@@ -13,7 +13,7 @@ type Peer struct {
 	// Addr is where the control connection comes from or goes to; never what the peer says of itself.
 	Addr netip.Addr
 	// RTP and RTCP are the negotiated ports; 0 means not known: learn it from the first packet of that address. With
-	// RTP 0, RTCP counts as not known too (a server_port of "0-1" means nothing).
+	// RTP 0, RTCP counts as not known too (a server_port of "0-1" means nothing). With MMS, RTP is the one port there is.
 	RTP, RTCP uint16
 	// Also are other addresses that this side may send from, such as the other nodes of the pool.
 	Also []netip.Addr
@@ -29,8 +29,9 @@ type Flow struct {
 	relay  *Relay
 	media  Side // the side that the media comes from
 	legs   [sides]leg
-	shared *sharedPair   // of the client leg; nil if it has a pair of its own
+	tables []*table      // of the sockets that it shares: the client leg's, the resend port's
 	done   chan struct{} // closed by free
+	mms    *mmsFlow      // nil: RTP
 
 	closed atomic.Bool
 	ssrcs  ssrcSet
@@ -49,8 +50,8 @@ type Flow struct {
 	freeing sync.Once
 
 	mu      sync.Mutex   // guards the following fields and the order of Connect and free
-	freed   bool         // out of the shared pair's tables for good
-	entered []netip.Addr // client addresses in the shared pair's tables; written under its mu
+	freed   bool         // out of the tables for good
+	entered []netip.Addr // client addresses in the tables
 }
 
 func newFlow(r *Relay, spec Spec) *Flow {
@@ -59,13 +60,26 @@ func newFlow(r *Relay, spec Spec) *Flow {
 		f.media = Client
 	}
 	f.legs[Client].local.Addr, f.legs[Client].free = spec.ClientLocal, r.cfg.Latch == LatchSameAddress
-	// Origins send from other ports than they say, or say none (mediamtx#691, RTSP-Server#69), whatever the policy.
-	f.legs[Origin].local.Addr, f.legs[Origin].free = spec.OriginLocal, true
+	f.legs[Origin].local.Addr, f.legs[Origin].free = spec.OriginLocal, r.cfg.OriginLatch == LatchSameAddress
+	if spec.Protocol == MMS {
+		f.mms = &mmsFlow{}
+	}
 	return f
 }
 
 // bind takes the ports of both legs. After an error unbind gives back what was taken.
-func (f *Flow) bind() error {
+func (f *Flow) bind(spec Spec) error {
+	use := kinds
+	if f.mms != nil {
+		use = rtcp // the even ports only
+	}
+	if spec.Resend.IsValid() {
+		p, err := f.relay.resendPort(spec.Resend)
+		if err != nil {
+			return err
+		}
+		f.tables = append(f.tables, &p.table)
+	}
 	for side := range sides {
 		l := &f.legs[side]
 		if side == Client && f.relay.shared {
@@ -73,15 +87,18 @@ func (f *Flow) bind() error {
 			if err != nil {
 				return err
 			}
-			f.shared, l.local, l.sock = p, p.local, p.sock
+			f.tables, l.local, l.sock = append(f.tables, &p.table), p.local, p.sock
+			if f.mms != nil {
+				l.local.RTCP = 0
+			}
 			continue
 		}
-		pair, conns, err := f.relay.ranges[side].reserve(l.local.Addr)
+		pair, conns, err := f.relay.ranges[side].reserve(l.local.Addr, use)
 		if err != nil {
 			return err
 		}
 		l.local = pair
-		for k := range kinds {
+		for k := range use {
 			f.relay.size(conns[k], 1)
 			l.sock[k] = newSocket(f.relay, conns[k], side, k)
 			l.sock[k].flow, l.sock[k].drops = f, &f.drops
@@ -94,7 +111,7 @@ func (f *Flow) bind() error {
 func (f *Flow) start() {
 	for side := range sides {
 		for _, s := range f.legs[side].sock {
-			if s.flow == f {
+			if s != nil && s.flow == f {
 				f.wg.Go(s.run)
 			}
 		}
@@ -118,10 +135,10 @@ func (f *Flow) unbind() {
 	}
 }
 
-// ClientPair is the local pair that faces the client.
+// ClientPair is the local pair that faces the client. A flow of MMS has its RTP port only.
 func (f *Flow) ClientPair() PortPair { return f.legs[Client].local }
 
-// OriginPair is the local pair that faces the origin.
+// OriginPair is the local pair that faces the origin. A flow of MMS has its RTP port only.
 func (f *Flow) OriginPair() PortPair { return f.legs[Origin].local }
 
 // Connect tells a side's peer. It may be called again to move the peer; what was learned is then forgotten, unless
@@ -134,6 +151,9 @@ func (f *Flow) Connect(side Side, p Peer) error {
 	if err := reachable(l.local.Addr, p); err != nil {
 		return fmt.Errorf("udprelay: connect flow: %v %w", side, err)
 	}
+	if f.mms != nil {
+		p.RTCP = 0
+	}
 	next := newBearings(p)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -144,8 +164,8 @@ func (f *Flow) Connect(side Side, p Peer) error {
 		return nil
 	}
 	l.at.Store(next)
-	if side == Client && f.shared != nil {
-		f.shared.enter(f)
+	if side == Client {
+		f.enterLocked()
 	}
 	return nil
 }
@@ -197,8 +217,8 @@ func (f *Flow) free() {
 	f.freeing.Do(func() {
 		f.mu.Lock()
 		f.freed = true
-		if f.shared != nil {
-			f.shared.leave(f)
+		for _, t := range f.tables {
+			t.enter(f, f.entered, nil)
 		}
 		f.mu.Unlock()
 		f.unbind()
@@ -207,12 +227,22 @@ func (f *Flow) free() {
 	})
 }
 
-// moved enters what the client leg has learned into the shared pair's tables.
+// enterLocked makes the tables true for where the client leg is now.
+func (f *Flow) enterLocked() {
+	b := f.legs[Client].at.Load()
+	now := append([]netip.Addr{b.addr}, b.also...)
+	for _, t := range f.tables {
+		t.enter(f, f.entered, now)
+	}
+	f.entered = now
+}
+
+// moved enters what the client leg has learned into the tables.
 func (f *Flow) moved() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.freed {
-		f.shared.enter(f)
+		f.enterLocked()
 	}
 }
 

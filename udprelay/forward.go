@@ -28,8 +28,8 @@ type socket struct {
 	conn   Conn
 	side   Side
 	k      kind
-	flow   *Flow       // whose it is; nil if shared
-	shared *sharedPair // whose it is; nil if a flow's own
+	flow   *Flow  // whose it is; nil if shared
+	shared *table // whose it may be; nil if a flow's own
 	drops  *tally
 
 	once sync.Once
@@ -112,5 +112,5 @@ func (s *socket) handle(b []byte, cut bool, from netip.AddrPort) {
 		f.drops.add(writeReason(err))
 		return
 	}
-	f.sent[out].add(len(b), isRTCP(b))
+	f.sent[out].add(len(b), f.mms == nil && isRTCP(b))
 }

@@ -136,7 +136,7 @@ func wantFree(t *testing.T, n *fakeNet, r *Relay, f *Flow, client netip.AddrPort
 	if n.at(rtpPort(f.OriginPair())) != nil || r.InUse() != 0 {
 		t.Error("the ports are not free")
 	}
-	if f.shared != nil {
+	if f.tables != nil {
 		n.at(rtpPort(f.ClientPair())).in <- datagram{from: client, b: bare()}
 		synctest.Wait()
 		if r.Drops()[DropUnknownSource] != 1 {

@@ -44,21 +44,24 @@ func newPorts(side Side, rng PortRange, listen ListenFunc) *ports {
 	return &ports{side: side, rng: rng, listen: listen, held: make(map[netip.AddrPort]bool), next: make(map[netip.Addr]int)}
 }
 
-// reserve binds a free pair at an address.
-func (p *ports) reserve(addr netip.Addr) (PortPair, [kinds]Conn, error) {
+// reserve binds a free pair at an address, or only the even port of one: use is how many of the two.
+func (p *ports) reserve(addr netip.Addr, use kind) (PortPair, [kinds]Conn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n, ours, others := p.rng.pairs(), 0, 0
 	var taken error
 	for i := range n {
 		at := (p.next[addr] + i) % n
-		pair := PortPair{Addr: addr, RTP: p.rng.at(at), RTCP: p.rng.at(at) + 1}
+		pair := PortPair{Addr: addr, RTP: p.rng.at(at)}
+		if use == kinds {
+			pair.RTCP = pair.RTP + 1
+		}
 		key := netip.AddrPortFrom(addr, pair.RTP)
 		if p.held[key] {
 			ours++
 			continue
 		}
-		conns, err := p.bind(pair)
+		conns, err := p.bind(pair, use)
 		if err == nil {
 			p.held[key], p.next[addr] = true, at+1
 			return pair, conns, nil
@@ -77,12 +80,12 @@ func (p *ports) reserve(addr netip.Addr) (PortPair, [kinds]Conn, error) {
 		p.rng.Hi, ours, others)
 }
 
-// bind binds both sockets of a pair or none.
-func (p *ports) bind(pair PortPair) (conns [kinds]Conn, err error) {
-	for k, port := range [kinds]uint16{rtp: pair.RTP, rtcp: pair.RTCP} {
-		at := netip.AddrPortFrom(pair.Addr, port)
+// bind binds the sockets of a pair or none.
+func (p *ports) bind(pair PortPair, use kind) (conns [kinds]Conn, err error) {
+	for k := range use {
+		at := netip.AddrPortFrom(pair.Addr, pair.RTP+uint16(k))
 		if conns[k], err = p.listen(at); err != nil {
-			if kind(k) == rtcp {
+			if k == rtcp {
 				err = errors.Join(fmt.Errorf("%v: %w", at, err), conns[rtp].Close())
 			} else {
 				err = fmt.Errorf("%v: %w", at, err)
@@ -95,16 +98,19 @@ func (p *ports) bind(pair PortPair) (conns [kinds]Conn, err error) {
 
 // refused tells what to do about an error that the next pair would meet as well.
 func (p *ports) refused(addr netip.Addr, err error) error {
-	advice := "the system refuses the port"
+	return fmt.Errorf("udprelay: bind %v pair at %v: %s: %w", p.side, addr, advice(err), err)
+}
+
+func advice(err error) string {
 	switch {
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		advice = "this host does not have the address: add it to an interface or configure another"
+		return "this host does not have the address: add it to an interface or configure another"
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
-		advice = "not permitted: configure ports above 1023 or give the program CAP_NET_BIND_SERVICE"
+		return "not permitted: configure ports above 1023 or give the program CAP_NET_BIND_SERVICE"
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		advice = "too many open files: raise the limit (ulimit -n, LimitNOFILE)"
+		return "too many open files: raise the limit (ulimit -n, LimitNOFILE)"
 	}
-	return fmt.Errorf("udprelay: bind %v pair at %v: %s: %w", p.side, addr, advice, err)
+	return "the system refuses the port"
 }
 
 // release makes a pair free again, once its sockets are closed.

@@ -29,10 +29,11 @@ type Relay struct {
 	drops  tally // of datagrams without a flow
 	ending chan struct{}
 
-	wg sync.WaitGroup // the shared pairs' goroutines and the lingering flows'
+	wg sync.WaitGroup // the goroutines of shared pairs, resend ports and lingering flows
 
 	mu    sync.Mutex // guards the following fields
 	pairs map[netip.Addr]*sharedPair
+	asked map[netip.AddrPort]*resendPort
 	flows map[*Flow]struct{}
 	full  bool          // no new flows
 	ended bool          // ending is closed
@@ -65,6 +66,7 @@ func New(cfg Config) (*Relay, error) {
 		shared: cfg.ClientPorts.pairs() == 1 && cfg.ClientPorts.Hi-cfg.ClientPorts.Lo == 1,
 		ending: make(chan struct{}),
 		pairs:  make(map[netip.Addr]*sharedPair),
+		asked:  make(map[netip.AddrPort]*resendPort),
 		flows:  make(map[*Flow]struct{}),
 	}
 	if c, o := cfg.ClientPorts, cfg.OriginPorts; r.shared && c.Lo <= o.Hi && o.Lo <= c.Hi {
@@ -118,7 +120,7 @@ func (r *Relay) pair(local netip.Addr) (*sharedPair, error) {
 		return p, nil
 	}
 	// Bound under the lock, once per address: two callers must not race for the one pair.
-	held, conns, err := r.ranges[Client].reserve(local)
+	held, conns, err := r.ranges[Client].reserve(local, kinds)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +128,7 @@ func (r *Relay) pair(local netip.Addr) (*sharedPair, error) {
 	for k := range kinds {
 		r.size(conns[k], sharedBuffers)
 		p.sock[k] = newSocket(r, conns[k], Client, k)
-		p.sock[k].shared = p
+		p.sock[k].shared = &p.table
 		r.wg.Go(p.sock[k].run)
 	}
 	r.pairs[local] = p
@@ -155,11 +157,11 @@ func (r *Relay) size(c Conn, times int) {
 // is read and counted as not-connected.
 func (r *Relay) Reserve(spec Spec) (*Flow, error) {
 	spec.ClientLocal, spec.OriginLocal = spec.ClientLocal.Unmap(), spec.OriginLocal.Unmap()
-	if !spec.ClientLocal.IsValid() || !spec.OriginLocal.IsValid() {
-		return nil, fmt.Errorf("udprelay: reserve flow: local address missing (client %v, origin %v)", spec.ClientLocal, spec.OriginLocal)
+	if err := spec.check(); err != nil {
+		return nil, err
 	}
 	f := newFlow(r, spec)
-	if err := f.bind(); err != nil {
+	if err := f.bind(spec); err != nil {
 		f.unbind()
 		return nil, err
 	}
@@ -251,6 +253,7 @@ func (r *Relay) Close() error {
 	}
 	flows := slices.Collect(maps.Keys(r.flows))
 	pairs := slices.Collect(maps.Values(r.pairs))
+	asked := slices.Collect(maps.Values(r.asked))
 	r.mu.Unlock()
 	for _, f := range flows {
 		f.Close()
@@ -259,6 +262,9 @@ func (r *Relay) Close() error {
 	for _, p := range pairs {
 		p.sock[rtp].close()
 		p.sock[rtcp].close()
+	}
+	for _, p := range asked {
+		p.sock.close()
 	}
 	r.wg.Wait() // not under mu: a lingering flow takes it to be forgotten
 	return nil

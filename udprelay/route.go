@@ -13,6 +13,9 @@ func (f *Flow) route(side Side, k kind, from netip.AddrPort, b []byte, now time.
 	if !f.open() {
 		return netip.AddrPort{}, DropClosed
 	}
+	if f.mms != nil {
+		return f.routeMMS(side, from, b, now)
+	}
 	var reason DropReason
 	control := isRTCP(b)
 	switch {
@@ -41,7 +44,7 @@ func (f *Flow) route(side Side, k kind, from netip.AddrPort, b []byte, now time.
 
 func (f *Flow) accept(side Side, k kind, from netip.AddrPort, now time.Time, e evidence) DropReason {
 	reason, moved := f.legs[side].accept(k, from, now.UnixNano(), e)
-	if moved && side == Client && f.shared != nil {
+	if moved && side == Client && len(f.tables) > 0 {
 		f.moved()
 	}
 	return reason

@@ -3,28 +3,24 @@ package udprelay
 import (
 	"net/netip"
 	"slices"
-	"sync"
-	"sync/atomic"
 )
 
 // sharedPair is one pair of well-known client ports for all flows of a local address. Which flow a datagram belongs
 // to is told by its sender.
-//
-// The tables are read for each datagram and never changed: a change puts a new one in place of one of 256, so that a
-// session among thousands copies little and a reader waits for nobody.
 type sharedPair struct {
-	local  PortPair
-	sock   [kinds]*socket
-	mu     sync.Mutex // one change at a time
-	shards [256]atomic.Pointer[map[netip.Addr]*host]
+	table
+	local PortPair
+	sock  [kinds]*socket
 }
 
-// host are the flows of one client address.
+// host are the flows of one client address, by protocol: RTP knows nothing of its neighbour but that it is there.
 type host struct {
 	flows []*Flow // oldest first
 	ports [kinds]map[uint16][]*Flow
+	mms   *host // the flows of MMS; nil if there are none, and in itself
 }
 
+// newHost has the flows of one protocol.
 func newHost(addr netip.Addr, flows []*Flow) *host {
 	h := &host{flows: flows}
 	for k := range kinds {
@@ -34,7 +30,7 @@ func newHost(addr netip.Addr, flows []*Flow) *host {
 		b := f.legs[Client].at.Load()
 		h.claim(rtp, addr, f, b.advertised[rtp], b.seen[rtp])
 		h.claim(rtcp, addr, f, b.advertised[rtcp], b.seen[rtcp])
-		if !b.advertised[rtcp].IsValid() {
+		if !b.advertised[rtcp].IsValid() && f.mms == nil {
 			// A Windows Media client with a single client_port sends its resend requests from there.
 			h.claim(rtcp, addr, f, b.advertised[rtp], b.seen[rtp])
 		}
@@ -50,79 +46,54 @@ func (h *host) claim(k kind, addr netip.Addr, f *Flow, ports ...netip.AddrPort) 
 	}
 }
 
-func (p *sharedPair) shard(a netip.Addr) *atomic.Pointer[map[netip.Addr]*host] {
-	b := a.As16()
-	return &p.shards[b[15]^b[14]^b[13]^b[7]^b[5]]
-}
-
-func (p *sharedPair) host(a netip.Addr) *host {
-	if m := p.shard(a).Load(); m != nil {
-		return (*m)[a]
+// owner names the flow that a datagram to a shared pair belongs to.
+//
+// A resend request of MMS is unlike all of RTP. Nothing else is known to come from a client of MMS, so the rest is its
+// only if no flow of RTP could have it, or if it comes from a port that MMS alone negotiated.
+func (h *host) owner(k kind, from netip.AddrPort, b []byte) (*Flow, DropReason) {
+	if h.mms == nil || k == rtcp {
+		return h.find(k, from, b)
 	}
-	return nil
-}
-
-// enter makes the tables true for a flow whose client leg has changed. A flow that stays keeps its age.
-func (p *sharedPair) enter(f *Flow) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	b := f.legs[Client].at.Load()
-	now := append([]netip.Addr{b.addr}, b.also...)
-	for _, a := range f.entered {
-		if !slices.Contains(now, a) {
-			p.setLocked(a, f, false)
-		}
+	if isMMSResend(b) {
+		return h.mms.requester(from, b)
 	}
-	for _, a := range now {
-		p.setLocked(a, f, true)
-	}
-	f.entered = now
-}
-
-// leave takes a flow out of the tables.
-func (p *sharedPair) leave(f *Flow) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, a := range f.entered {
-		p.setLocked(a, f, false)
-	}
-	f.entered = nil
-}
-
-// setLocked puts a new table for an address in place.
-func (p *sharedPair) setLocked(a netip.Addr, f *Flow, in bool) {
-	shard := p.shard(a)
-	next := make(map[netip.Addr]*host)
-	if m := shard.Load(); m != nil {
-		for k, v := range *m {
-			next[k] = v
-		}
-	}
-	var flows []*Flow
-	if h := next[a]; h != nil {
-		flows = slices.Clone(h.flows)
-	}
-	i := slices.Index(flows, f)
-	switch {
-	case in && i < 0:
-		flows = append(flows, f)
-	case !in && i >= 0:
-		flows = slices.Delete(flows, i, i+1)
-	}
-	if delete(next, a); len(flows) > 0 {
-		next[a] = newHost(a, flows)
-	}
-	shard.Store(&next)
-}
-
-// find names the flow that a datagram belongs to; its leg has the last word on the sender. Without one the reason
-// says why.
-func (p *sharedPair) find(k kind, from netip.AddrPort, b []byte) (*Flow, DropReason) {
-	h := p.host(from.Addr())
-	if h == nil {
-		return nil, DropUnknownSource
+	if !anyOpen(h.flows) ||
+		anyOpen(h.mms.ports[k][from.Port()]) && !anyOpen(h.ports[k][from.Port()]) {
+		return h.mms.find(k, from, b)
 	}
 	return h.find(k, from, b)
+}
+
+func anyOpen(flows []*Flow) bool { return slices.ContainsFunc(flows, (*Flow).open) }
+
+// requester is the flow that a resend request is for: one with its client ID, rather an open one, rather one whose
+// client has the sender's port, rather a newer one. Two origins may give two clients behind one address the same ID.
+func (h *host) requester(from netip.AddrPort, b []byte) (*Flow, DropReason) {
+	var found *Flow
+	best := -1
+	for _, f := range h.flows {
+		way := f.mms.way.Load()
+		if way == nil || way.client != mmsClientID(b) {
+			continue
+		}
+		rank := 0
+		if f.open() {
+			rank = 2
+		}
+		if at := f.legs[Client].at.Load(); from == at.advertised[rtp] || from == at.seen[rtp] {
+			rank++
+		}
+		if rank >= best {
+			found, best = f, rank
+		}
+	}
+	switch {
+	case found != nil:
+		return found, DropNone
+	case len(h.flows) == 1:
+		return h.flows[0], DropNone // it says no and counts it
+	}
+	return nil, DropWrongID
 }
 
 // find goes by the sender's port, then by the SSRCs in the packet, then by what may still be learned. A closed flow

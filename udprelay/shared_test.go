@@ -19,7 +19,7 @@ func newBench(latch LatchPolicy) *bench {
 func (b *bench) flow(t *testing.T, p Peer, ssrcs ...uint32) *Flow {
 	t.Helper()
 	f := newFlow(b.relay, Spec{ClientLocal: netip.MustParseAddr("10.0.0.254"), OriginLocal: netip.MustParseAddr("10.0.0.254")})
-	f.shared = b.pair
+	f.tables = []*table{&b.pair.table}
 	connect(t, f, Client, p)
 	connect(t, f, Origin, Peer{Addr: netip.MustParseAddr("10.1.0.1"), RTP: 5004, RTCP: 5005})
 	for _, s := range ssrcs {
@@ -123,7 +123,7 @@ func TestSharedTables(t *testing.T) {
 	for _, f := range []*Flow{f, second} {
 		f.mu.Lock()
 		f.freed = true
-		b.pair.leave(f)
+		b.pair.enter(f, f.entered, nil)
 		f.mu.Unlock()
 		f.moved()
 	}

@@ -84,6 +84,9 @@ func (f *Flow) Stats() Stats {
 		ResendRequests:   f.reports.nacks.Load(),
 		Drops:            f.drops.counts(),
 	}
+	if f.mms != nil {
+		s.Media, s.Resent = f.mms.meter.stats(), f.mms.meter.resent.Load()
+	}
 	if b := f.legs[Client].at.Load(); b != nil {
 		s.ClientLearned = b.seen[rtp]
 	}
