@@ -1,7 +1,7 @@
 package sessionlog
 
 // ClientLog is what a player tells of its own session when it stops: CLIENT_LOG and CLIENT_LOG_INFO of [MS-MMSP] 2.2.1.
-// It is the player's word, not ours. A text that the player left out ("-") is "".
+// It is the player's word, not ours: nothing is checked. Counts are of Data packets, spans are milliseconds.
 type ClientLog struct {
 	URL           string `json:"url"`            // szURL
 	UserAgent     string `json:"user_agent"`     // szUserAgent, of the browser that the player is embedded in
@@ -29,4 +29,20 @@ type ClientLog struct {
 
 	AudioCodec string `json:"audio_codec"` // szAudioCodec
 	VideoCodec string `json:"video_codec"` // szVideoCodec
+}
+
+// tidy is the log as Record.Append writes it, in memory of its own: a text that the player left out ("-") is "", the
+// others are as those of the record.
+func (l *ClientLog) tidy() *ClientLog {
+	if l == nil {
+		return nil
+	}
+	c := *l
+	c.URL = withoutUser(c.URL)
+	for _, s := range []*string{&c.URL, &c.UserAgent, &c.PlayerVersion, &c.OS, &c.CPU, &c.HostExe, &c.Transport, &c.AudioCodec, &c.VideoCodec} {
+		if *s = cut(*s); *s == "-" {
+			*s = ""
+		}
+	}
+	return &c
 }

@@ -24,8 +24,12 @@ func keys(typ reflect.Type, prefix string) []string {
 			continue // a struct that marshals itself, such as Stamp
 		}
 		inner := []string(nil)
-		if f.Type.Kind() == reflect.Struct {
-			inner = keys(f.Type, prefix+tag+".")
+		typ := f.Type
+		if typ.Kind() == reflect.Pointer {
+			typ = typ.Elem()
+		}
+		if typ.Kind() == reflect.Struct {
+			inner = keys(typ, prefix+tag+".")
 		}
 		if len(inner) == 0 {
 			inner = []string{prefix + tag}

@@ -18,7 +18,7 @@ const Version = 1
 // The values of Record.Transport; "" when nothing was negotiated or the medias of a session differ in nothing to name.
 const (
 	TransportUDP         = "udp"
-	TransportInterleaved = "interleaved"
+	TransportInterleaved = "interleaved" // also MMS media in its control connection
 	TransportTunnelled   = "tunnelled"
 )
 
@@ -100,6 +100,7 @@ func (r *Record) Append(b []byte) ([]byte, error) {
 	for _, s := range []*string{&c.URL, &c.UserAgent, &c.Why, &c.ID, &c.Viewer} {
 		*s = cut(*s)
 	}
+	c.ClientLog = c.ClientLog.tidy()
 	if c.Drops == nil {
 		c.Drops = map[string]uint64{}
 	}

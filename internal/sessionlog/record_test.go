@@ -34,6 +34,12 @@ func full() *Record {
 		ControlClient: Control{2100, 5200}, ControlOrigin: Control{5100, 2300},
 		Lost: 3, Late: 2, Duplicate: 1, Jitter: Millis(1234567 * time.Nanosecond), RTCPLost: 4, ResendRequests: 5, Resent: 3,
 		Drops: map[string]uint64{"unknown-source": 2, "not-rtp": 1}, SkippedBytes: 6,
+		ClientLog: &ClientLog{
+			URL: "mms://media.test/a.wmv", UserAgent: "Mozilla/4.0", PlayerVersion: "12.0.7601.17514", OS: "Windows_7", CPU: "Pentium",
+			HostExe: "wmplayer.exe", Transport: "UDP", BytesReceived: 1_390_000, PacketsReceived: 995, PacketsLost: 1, PacketsLostNet: 4,
+			PacketsLostCont: 2, ResendRequests: 5, PacketsRecovered: 3, PacketsResent: 3, BufferingCount: 1, BufferingMS: 2200,
+			StartMS: 100, PlayedMS: 58000, Rate: 1, MinQuality: 99, AudioCodec: "Windows Media Audio 9", VideoCodec: "Windows Media Video 9",
+		},
 		NodesTried: []string{"wms2", "wms1"}, End: EndState{WhoClient, PhasePlay}, Why: "the client closed its connection",
 	}
 }
