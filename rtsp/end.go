@@ -76,7 +76,7 @@ func (s *session) endClientGone(err error) *end {
 		how = "broke its connection off"
 	}
 	switch {
-	case s.phase == 'A':
+	case s.phase == 'A' && s.refused == nil:
 		how += " without a word"
 	case s.rec.Transport == "":
 		how += " before it set anything up"
@@ -120,6 +120,8 @@ func (s *session) endWriteFailed(side udprelay.Side, err error) *end {
 func (s *session) endSilent() *end {
 	e := &end{who: sessionlog.WhoClientTimeout}
 	switch {
+	case !s.life.spoken && s.refused != nil:
+		e.why = fmt.Sprintf("no request that can be read within %s", s.proxy.cfg.Timeouts.FirstRequest)
 	case !s.life.spoken:
 		e.why = fmt.Sprintf("no request within %s", s.proxy.cfg.Timeouts.FirstRequest)
 	case len(s.bound) == 0 && s.tornDown:

@@ -1,6 +1,7 @@
 package rtsp
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -109,8 +110,9 @@ func (s *session) tally(m *media) {
 // the refusal: that names who ended the session.
 func (s *session) outcome() (sessionlog.EndState, string) {
 	state := sessionlog.EndState{Who: s.end.who, Phase: s.phase}
-	if s.refused == nil || s.end.who != sessionlog.WhoClient || s.rec.Transport != "" {
-		return state, s.end.why
+	gone := s.end.who == sessionlog.WhoClient || s.end.who == sessionlog.WhoClientTimeout
+	if s.refused == nil || !gone || s.rec.Transport != "" || errors.Is(s.end.err, s.refused) {
+		return state, s.end.why // the last is a refusal that ended it: why says so
 	}
 	if who, ok := blame(s.refused); ok {
 		state.Who = who

@@ -175,7 +175,14 @@ func (s *session) onReadError(ev event) {
 func (s *session) onClientError(err error) {
 	if status := statusOf(err); status != 500 {
 		s.client.strikes++
-		s.reply(status, badCSeq(err))
+		kind := badKind(err)
+		if kind == rtspwire.KindRequest && s.phase == 'A' {
+			s.phase = 'D'
+		}
+		if kind != rtspwire.KindResponse { // whose CSeq is ours: the player would take an answer for that to a request of its own
+			s.refused = err
+			s.reply(status, badCSeq(err))
+		}
 		s.log.Info("malformed message from client", zap.Error(err), zap.Int("status", status))
 		if isFatal(err) || s.client.strikes >= s.proxy.cfg.SyntaxErrors {
 			s.endWith(s.endMalformed(err))
@@ -209,6 +216,19 @@ func badCSeq(err error) string {
 		return large.CSeq
 	}
 	return ""
+}
+
+// badKind is what that message was meant as.
+func badKind(err error) rtspwire.Kind {
+	var syntax *rtspwire.SyntaxError
+	if errors.As(err, &syntax) {
+		return syntax.Kind
+	}
+	var large *rtspwire.TooLargeError
+	if errors.As(err, &large) {
+		return large.Kind
+	}
+	return rtspwire.KindNone
 }
 
 // reply sends the client an answer of the gateway's own.

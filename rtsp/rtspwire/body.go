@@ -41,7 +41,7 @@ func (r *Reader) build(raw string) (Item, int, error) {
 	item, http := h.item(raw)
 	length, lengthErr := hd.bodyLength(r.lim.Body)
 	if e, large := lengthErr.(*TooLargeError); large && !http {
-		e.CSeq = cseq
+		e.CSeq, e.Kind = cseq, h.meant(raw)
 		return nil, 0, e
 	}
 	if http {
@@ -57,11 +57,11 @@ func (r *Reader) build(raw string) (Item, int, error) {
 		bad = e
 	}
 	if bad != nil && (bad.Fatal || h.over == nil) {
-		bad.Offset, bad.CSeq = r.offset, cseq
+		bad.Offset, bad.CSeq, bad.Kind = r.offset, cseq, h.meant(raw)
 		return nil, length, bad
 	}
 	if h.over != nil {
-		h.over.CSeq = cseq
+		h.over.CSeq, h.over.Kind = cseq, h.meant(raw)
 		return nil, length, h.over
 	}
 	switch m := item.(type) {

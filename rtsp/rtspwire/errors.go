@@ -8,6 +8,16 @@ import (
 // ErrTooLarge is what every TooLargeError is, for errors.Is.
 var ErrTooLarge = errors.New("rtspwire: too large")
 
+// Kind is what a message was meant as that was refused.
+type Kind uint8
+
+// The kinds. A single value, and bytes that are no message at all, have none.
+const (
+	KindNone Kind = iota
+	KindRequest
+	KindResponse
+)
+
 // SyntaxError says that a message or a value cannot be read, or could be read in two ways.
 type SyntaxError struct {
 	Offset int64  // bytes of the stream before the message (0 for a single value)
@@ -15,6 +25,7 @@ type SyntaxError struct {
 	What   string // what is wrong with it, lower case
 	Fatal  bool   // where the next message begins cannot be known: the connection is lost
 	CSeq   string // CSeq of the message, digits only, "" if it was not read
+	Kind   Kind
 }
 
 // Error implements error.
@@ -32,6 +43,7 @@ type TooLargeError struct {
 	Limit int    // the limit, in bytes or, for "fields", in fields
 	CSeq  string // CSeq of the message, digits only, "" if it was not read
 	Fatal bool   // the rest of the message was not read: the connection is lost
+	Kind  Kind
 }
 
 // Error implements error.

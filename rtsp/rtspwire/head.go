@@ -90,8 +90,20 @@ func (h *head) add(data []byte, end int) {
 
 // tooLarge gives up a message whose end was not reached.
 func (r *Reader) tooLarge(what string, limit int) error {
-	hd, _ := r.head.fields(string(r.data()))
-	return &TooLargeError{What: what, Limit: limit, CSeq: hd.cseq(), Fatal: true}
+	raw := string(r.data())
+	hd, _ := r.head.fields(raw)
+	return &TooLargeError{What: what, Limit: limit, CSeq: hd.cseq(), Fatal: true, Kind: r.head.meant(raw)}
+}
+
+// meant is what the message was meant as, by its first line.
+func (h *head) meant(raw string) Kind {
+	switch {
+	case h.kind == lineResponse:
+		return KindResponse
+	case h.kind == lineRequest, !hasVersion(raw):
+		return KindRequest
+	}
+	return KindNone
 }
 
 // fields divides the field lines of raw. The second result is the first line that is no field, with what is wrong.

@@ -89,17 +89,17 @@ func TestLimits(t *testing.T) {
 		want   TooLargeError
 	}{
 		{"line", Limits{Line: 16}, "SETUP * RTSP/1.0\r\n\r\n", "SETUP ** RTSP/1.0\r\nCSeq: 5\r\n\r\n",
-			TooLargeError{What: "line", Limit: 16, CSeq: "5"}},
+			TooLargeError{What: "line", Limit: 16, CSeq: "5", Kind: KindRequest}},
 		{"field", Limits{Field: 7}, head + "X: abcd\r\n\r\n", head + "X: abcde\r\n\r\n",
-			TooLargeError{What: "field", Limit: 7, CSeq: "5"}},
+			TooLargeError{What: "field", Limit: 7, CSeq: "5", Kind: KindRequest}},
 		{"folds count for the field", Limits{Field: 10}, head + "X: ab\r\n c\r\n\r\n", head + "X: abc\r\n cd\r\n\r\n",
-			TooLargeError{What: "field", Limit: 10, CSeq: "5"}},
+			TooLargeError{What: "field", Limit: 10, CSeq: "5", Kind: KindRequest}},
 		{"header", Limits{Header: 33}, head + "X:\r\n\r\n", head + "X: y\r\n\r\n",
-			TooLargeError{What: "header", Limit: 33, CSeq: "5", Fatal: true}},
+			TooLargeError{What: "header", Limit: 33, CSeq: "5", Fatal: true, Kind: KindRequest}},
 		{"fields", Limits{Fields: 2}, head + "X:\r\n\r\n", head + "X:\r\nY:\r\n\r\n",
-			TooLargeError{What: "fields", Limit: 2, CSeq: "5", Fatal: true}},
+			TooLargeError{What: "fields", Limit: 2, CSeq: "5", Fatal: true, Kind: KindRequest}},
 		{"body", Limits{Body: 4}, head + "Content-Length: 4\r\n\r\nabcd", head + "Content-Length: 5\r\n\r\nabcde",
-			TooLargeError{What: "body", Limit: 4, CSeq: "5", Fatal: true}},
+			TooLargeError{What: "body", Limit: 4, CSeq: "5", Fatal: true, Kind: KindRequest}},
 		{"garbage", Limits{Garbage: 4}, "\x00\x00\x00\x00" + head + "\r\n", "\x00\x00\x00\x00\x00" + head,
 			TooLargeError{What: "garbage", Limit: 4, Fatal: true}},
 	}
@@ -116,6 +116,38 @@ func TestLimits(t *testing.T) {
 			}
 			if tt.lim.Line == 0 && tt.lim.Field == 0 && !large.Fatal {
 				wantProbe(t, r)
+			}
+		})
+	}
+}
+
+// TestKind: what was refused was meant as a request, a response or nothing.
+func TestKind(t *testing.T) {
+	for _, tt := range []struct {
+		name, in string
+		want     Kind
+	}{
+		{"request", "OPTIONS * RTSP/1.0\r\nBad Name: x\r\n\r\n", KindRequest},
+		{"request, two lengths", "OPTIONS * RTSP/1.0\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", KindRequest},
+		{"half a request line", "OPTIONS\r\nCSeq: 1\r\n\r\n", KindRequest},
+		{"response", "RTSP/1.0 200 OK\r\nBad Name: x\r\n\r\n", KindResponse},
+		{"response, too large", "RTSP/1.0 200 OK\r\nX: " + strings.Repeat("x", 70000) + "\r\n\r\n", KindResponse},
+		{"half a status line", "RTSP/1.0 OK\r\n\r\n", KindNone},
+		{"garbage", strings.Repeat("\x00", 70000), KindNone},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := NewReader(whole(tt.in), Limits{}).Read()
+			got := Kind(99)
+			var syntax *SyntaxError
+			var large *TooLargeError
+			switch {
+			case errors.As(err, &syntax):
+				got = syntax.Kind
+			case errors.As(err, &large):
+				got = large.Kind
+			}
+			if got != tt.want {
+				t.Errorf("kind %d of %v, want %d", got, err, tt.want)
 			}
 		})
 	}
