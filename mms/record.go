@@ -1,0 +1,102 @@
+package mms
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"mediagate/internal/sessionlog"
+	"mediagate/mms/mmswire"
+	"mediagate/udprelay"
+)
+
+func newRecord(s *session) *sessionlog.Record {
+	return &sessionlog.Record{
+		ID:            s.id,
+		VirtualServer: s.proxy.cfg.VirtualServer,
+		Protocol:      "mms",
+		Client:        s.clientAddr,
+		Local:         s.local,
+		Start:         sessionlog.Stamp{Time: s.started},
+		Drops:         make(map[string]uint64),
+	}
+}
+
+// writeRecord completes the record and hands it over. All pumps have ended, so that nothing counts any more.
+func (s *session) writeRecord() {
+	r := s.rec
+	r.Duration = sessionlog.Seconds(time.Since(s.started))
+	n, b := s.media.packets.Load(), s.media.bytes.Load()
+	for _, t := range []*sessionlog.Traffic{&r.FromOrigin, &r.ToClient} {
+		t.Packets += n
+		t.Bytes += b
+	}
+	if n := s.media.first.Load(); n != 0 {
+		s.noteFirst(time.Unix(0, n))
+	}
+	for reason, n := range map[string]uint64{"stray-data": s.media.stray.Load(), "write-error": s.media.unwritten.Load()} {
+		if n != 0 {
+			r.Drops[reason] += n
+		}
+	}
+	r.ControlClient = sessionlog.Control{In: s.client.pace.n.Load(), Out: s.client.out.n.Load()}
+	for _, p := range s.origins {
+		r.ControlOrigin.In += p.pace.n.Load()
+		r.ControlOrigin.Out += p.out.n.Load()
+	}
+	r.End, r.Why = s.outcome()
+	s.logEnd(r.End)
+	s.proxy.cfg.Record(r)
+}
+
+// noteFirst takes the moment of the first media into the record, the earliest counts.
+func (s *session) noteFirst(t time.Time) {
+	if first := sessionlog.SecondsAfter(s.started, t); first != nil && (s.rec.FirstMedia == nil || *first < *s.rec.FirstMedia) {
+		s.rec.FirstMedia = first
+	}
+}
+
+// tally takes the figures of an ended flow into the record.
+func (s *session) tally(st udprelay.Stats) {
+	r := s.rec
+	add := func(t *sessionlog.Traffic, u udprelay.Traffic) {
+		t.Packets += u.Packets
+		t.Bytes += u.Bytes
+	}
+	add(&r.FromOrigin, st.FromOrigin)
+	add(&r.ToClient, st.ToClient)
+	add(&r.FromClient, st.FromClient)
+	add(&r.ToOrigin, st.ToOrigin)
+	r.Lost += st.Media.Lost
+	r.Late += st.Media.Late
+	r.Duplicate += st.Media.Duplicate
+	r.ResendRequests += st.ResendRequests
+	r.Resent += st.Resent
+	for reason, n := range st.Drops {
+		r.Drops[reason.String()] += n
+	}
+	s.noteFirst(st.FirstMedia)
+}
+
+// outcome is the end state with its sentence. A player that goes because nothing could be set up for it went because of
+// the refusal: that names who ended the session.
+func (s *session) outcome() (sessionlog.EndState, string) {
+	state := sessionlog.EndState{Who: s.end.who, Phase: s.phase}
+	if s.refused == nil || s.end.refusal || s.rec.Mode != "" {
+		return state, s.end.why
+	}
+	if v := judged(s.refused); v.who != 0 && (state.Who == sessionlog.WhoClient || state.Who == sessionlog.WhoNobody) {
+		state.Who = v.who
+	}
+	return state, s.end.why + " after a refusal: " + s.refused.Error()
+}
+
+// noteClientLog takes the player's own figures into the record; the last report counts ([MS-MMSP] 2.2.1).
+func (s *session) noteClientLog(body []byte) {
+	l, err := mmswire.ParseClientLog(body)
+	if err != nil {
+		s.log.Info("log of the player cannot be read", zap.Error(err))
+		return
+	}
+	s.rec.ClientLog = clientLog(&l)
+}
