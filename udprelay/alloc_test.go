@@ -56,3 +56,48 @@ func TestForwardAllocates(t *testing.T) {
 		}
 	}
 }
+
+// TestMMSAllocates: the same for a flow of MMS, whose request gets another ID in the reader's own buffer.
+func TestMMSAllocates(t *testing.T) {
+	for mode, ports := range modes() {
+		h := newHosts()
+		r := newRelay(t, Config{ClientPorts: ports, Linger: -1, Listen: listenNull})
+		resend := netip.AddrPortFrom(h.toClient, 1755)
+		spec := h.spec()
+		spec.Protocol, spec.Resend = MMS, resend
+		var flows []*Flow
+		for i := range uint16(2) { // two of one client
+			f := reserve(t, r, spec)
+			connect(t, f, Client, Peer{Addr: h.client, RTP: vlcPort + i})
+			connect(t, f, Origin, Peer{Addr: h.origin, RTP: 5004})
+			f.SetResend(7+uint32(i), 70, netip.AddrPortFrom(h.origin, 1755))
+			f.CountFrom(4)
+			flows = append(flows, f)
+		}
+		f := flows[0]
+		client, origin := netip.AddrPortFrom(h.client, vlcPort), netip.AddrPortFrom(h.origin, 5004)
+		n := uint32(0)
+		media, old, header, request, wrong := data(0, 4, 0), data(0, 4, 0), data(0, 2, 0x0c), ask(7, 1, 2, 3), ask(9, 1)
+		c, o, q := f.legs[Client].sock, f.legs[Origin].sock, r.asked[resend].sock
+		next := func() { n++; media[0], media[1], media[5] = byte(n), byte(n>>8), byte(n) }
+		for name, send := range map[string]func(){
+			"media":         func() { next(); o[rtp].handle(media, false, origin) },
+			"duplicate":     func() { o[rtp].handle(old, false, origin) },
+			"header":        func() { o[rtp].handle(header, false, origin) },
+			"noise":         func() { o[rtp].handle(media[:9], false, origin) },
+			"request":       func() { putMMSClientID(request, 7); q.handle(request, false, client) },
+			"request, 5004": func() { putMMSClientID(request, 7); c[rtp].handle(request, false, client) },
+			"wrong ID":      func() { q.handle(wrong, false, client) },
+			"hole":          func() { c[rtp].handle(header[:4], false, client) },
+			"nobody":        func() { q.handle(request, false, netip.AddrPortFrom(h.attacker, vlcPort)) },
+		} {
+			send() // what is learned from the first packet is
+			if n := testing.AllocsPerRun(1000, send); n != 0 {
+				t.Errorf("%s, %s: %v allocations per packet", mode, name, n)
+			}
+		}
+		if s := f.Stats(); s.ToClient.Packets != 3*1002 || s.ToOrigin.Packets+s.Drops[DropResendFlood] != 2*1002 {
+			t.Errorf("%s: not forwarded: %+v", mode, s)
+		}
+	}
+}

@@ -15,23 +15,32 @@ const payload = 1316
 func BenchmarkForward(b *testing.B) {
 	for mode, ports := range map[string]PortRange{"own": {20000, 22999}, "shared": {5004, 5005}} {
 		for _, n := range []int{1, 1000} {
-			b.Run(fmt.Sprintf("%s/flows=%d", mode, n), func(b *testing.B) { benchForward(b, ports, n) })
+			for _, p := range []Protocol{RTP, MMS} {
+				b.Run(fmt.Sprintf("%v/%s/flows=%d", p, mode, n), func(b *testing.B) { benchForward(b, p, ports, n) })
+			}
 		}
 	}
 }
 
-func benchForward(b *testing.B, ports PortRange, n int) {
+func benchForward(b *testing.B, p Protocol, ports PortRange, n int) {
 	h := newHosts()
 	r := newRelay(b, Config{ClientPorts: ports, OriginPorts: PortRange{23000, 25999}, Linger: -1})
 	c, o := newEnd(b, h.client, 30000), newEnd(b, h.origin, 40000)
 	to := make([]netip.AddrPort, n)
 	for i := range to {
-		f := reserve(b, r, h.spec())
+		spec := h.spec()
+		spec.Protocol = p
+		f := reserve(b, r, spec)
 		connect(b, f, Client, Peer{Addr: h.client, RTP: 30000, RTCP: 30001})
 		connect(b, f, Origin, Peer{Addr: h.origin, RTP: 40000, RTCP: 40001})
+		f.CountFrom(4)
 		to[i] = rtpPort(f.OriginPair())
 	}
 	in, out := packet(1, 0), make([]byte, 2*payload)
+	if p == MMS {
+		in = data(0, 4, 0)
+		in[6], in[7] = payload&0xff, payload>>8
+	}
 	in = append(in, make([]byte, payload-len(in))...)
 	if err := c.SetReadDeadline(time.Now().Add(10 * time.Minute)); err != nil {
 		b.Fatal(err)
@@ -39,7 +48,11 @@ func benchForward(b *testing.B, ports PortRange, n int) {
 	b.SetBytes(payload)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		in[2], in[3] = byte(i/n>>8), byte(i/n)
+		if p == MMS {
+			in[0], in[1], in[5] = byte(i/n), byte(i/n>>8), byte(i/n)
+		} else {
+			in[2], in[3] = byte(i/n>>8), byte(i/n)
+		}
 		o.send(to[i%n], in)
 		if _, _, err := c.ReadFromUDPAddrPort(out); err != nil {
 			b.Fatal(err)
@@ -69,6 +82,44 @@ func BenchmarkHandle(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			f.legs[Client].sock[rtcp].handle(rr, false, fromClient)
+		}
+	})
+}
+
+// BenchmarkHandleMMS is the relay's own part of a Data packet and of a resend request of one among ten players.
+func BenchmarkHandleMMS(b *testing.B) {
+	h := newHosts()
+	r := newRelay(b, Config{ClientPorts: PortRange{5004, 5005}, Linger: -1, Listen: listenNull})
+	spec := h.spec()
+	spec.Protocol, spec.Resend = MMS, netip.AddrPortFrom(h.toClient, 1755)
+	var f *Flow
+	for i := range uint16(10) {
+		f = reserve(b, r, spec)
+		connect(b, f, Client, Peer{Addr: h.client, RTP: vlcPort + i})
+		connect(b, f, Origin, Peer{Addr: h.origin, RTP: 5004})
+		f.SetResend(uint32(i), 70, netip.AddrPortFrom(h.origin, 1755))
+		f.CountFrom(4)
+	}
+	in := append(data(0, 4, 0), make([]byte, payload-108)...)
+	in[6], in[7] = payload&0xff, payload>>8
+	from, request, client := netip.AddrPortFrom(h.origin, 5004), ask(9, 1, 2, 3), netip.AddrPortFrom(h.client, vlcPort+9)
+	b.Run("media", func(b *testing.B) {
+		f.CountFrom(4) // begins anew
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			in[0], in[1], in[2], in[5] = byte(i), byte(i>>8), byte(i>>16), byte(i)
+			f.legs[Origin].sock[rtp].handle(in, false, from)
+		}
+		if s := f.Stats(); s.Media.Lost+s.Media.Late+uint64(len(s.Drops)) != 0 {
+			b.Errorf("%+v", s)
+		}
+	})
+	b.Run("request", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			f.mms.limit.due.Store(0)
+			putMMSClientID(request, 9)
+			r.asked[spec.Resend].sock.handle(request, false, client)
 		}
 	})
 }

@@ -28,7 +28,8 @@ func (s Side) String() string {
 // PortRange is a range of UDP ports, both ends included, 1 to 65535. Pairs are taken from its even ports.
 type PortRange struct{ Lo, Hi uint16 }
 
-// PortPair is the local end of a leg: an even RTP port and the odd RTCP port above it, both bound and held.
+// PortPair is the local end of a leg: an even RTP port and the odd RTCP port above it, both bound and held. A flow of MMS
+// has the even port alone, and RTCP is 0.
 type PortPair struct {
 	Addr      netip.Addr
 	RTP, RTCP uint16

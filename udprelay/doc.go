@@ -1,4 +1,5 @@
-// Package udprelay relays RTP and RTCP (RFC 3550) over UDP between a client and an origin.
+// Package udprelay relays media over UDP between a client and an origin: RTP and RTCP (RFC 3550), and the Data packets
+// of MMS ([MS-MMSP] 2.2.2).
 //
 // # What it is
 //
@@ -7,6 +8,11 @@
 // client's leg is one pair shared by all flows (5004 and 5005, as Windows Media Services has it) or a pair of its own
 // from a range; the origin's leg is always a held even/odd pair.
 //
+// A flow of MMS has a single port on each leg, the even one of a pair whose odd one stays unbound. Media goes to the
+// client only; of what a client sends, resend requests alone go to the origin, with the ID that the origin knows it by
+// and at a limited rate. They come to the client port or to a port that all flows share (OpenResend), and the flow is
+// found by the sender's address and the ID.
+//
 // Only the negotiated peer is heard. A client behind a NAT may once be latched to another port of its address, and
 // again only when RTCP from there names an SSRC of the flow; an origin that says its ports wrongly is latched the same
 // way. Another address never gets in. What is not passed on is counted by DropReason.
@@ -14,7 +20,7 @@
 // # What it owns and who ends it
 //
 // The sockets, with one goroutine each: four in a flow with two pairs of its own, two in a flow behind a shared pair,
-// two in a shared pair, and one while a closed flow lingers. Each reading goroutine owns a buffer of 64 KiB, larger
+// half as many in a flow of MMS, two in a shared pair, one in a resend port, and one while a closed flow lingers. Each reading goroutine owns a buffer of 64 KiB, larger
 // than any datagram. The session that reserved a flow closes it; its ports are read on for Config.Linger, then closed
 // and freed. Relay.Close ends all and waits for all.
 //
@@ -22,17 +28,18 @@
 // pointer, figures are atomics, the shared pair's table is copied on write. The one exception is not ours: flows that
 // send from a shared pair meet at that socket, in the runtime's and the kernel's own locks.
 //
-// Lock order: relay, flow, shared pair. None is held over a blocking call.
+// Lock order: relay, flow, table of a shared pair or resend port. None is held over a blocking call.
 //
 // # What it must not know
 //
-// Control protocols, configuration files, privileges. Sockets come from Config.Listen, the time from Config.Now. How
+// Control protocols (of MMS it reads the two packets in mms.go, as of RTP the headers in rtp.go and rtcp.go),
+// configuration files, privileges. Sockets come from Config.Listen, the time from Config.Now. How
 // datagrams are moved is behind Conn and (*Flow).route, which decides without I/O, so that another engine may take
 // the place of the goroutine per socket.
 //
 // # How it is tested
 //
-// The decisions (bearings.judge, host.find, Meter, the RTCP reader) by tables and a fuzz test; forwarding, latching
+// The decisions (bearings.judge, host.owner, both meters, the RTCP and the MMS reader) by tables and fuzz tests; forwarding, latching
 // and its abuse with real sockets on loopback; lingering with testing/synctest and a fake Conn; 0 allocations per
 // packet; no goroutine left behind.
 package udprelay

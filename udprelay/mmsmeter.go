@@ -26,8 +26,8 @@ type mmsMeter struct {
 	recent   [window / 64]uint64 // bit n: the packet n before top came
 	received int64
 	gone     int64 // lost before the line broke
-	stray    bool  // straySeq is set
-	straySeq uint8
+	strays   int   // packets in a row that are far from top
+	straySeq uint8 // of the last of them
 
 	asked [window / 64]atomic.Uint64 // by AFFlags: the client asked for it and it has not come
 
@@ -76,9 +76,8 @@ func (m *mmsMeter) observe(b []byte, numbered bool, counted uint32) {
 	case m.fresh > 0 && m.breaks(step, inStep, seq):
 		m.restart(seq, location)
 	case step >= aheadAtMost || step > 1 && !inStep:
-		if !m.stray || m.straySeq+1 != seq {
-			m.stray, m.straySeq = true, seq // noise, or the next one follows it
-			return
+		if m.straysTo(seq) < 2 {
+			return // noise, or the next one follows it
 		}
 		if step >= aheadAtMost {
 			m.restart(seq, location)
@@ -89,11 +88,25 @@ func (m *mmsMeter) observe(b []byte, numbered bool, counted uint32) {
 		m.recent[0] |= 2
 	case step > 0:
 		m.ahead(step, location)
+	case -step >= window:
+		m.late.Add(1)
+		if m.straysTo(seq) > maxMMSResend { // more than could have been asked for: begun anew without a word
+			m.restart(seq, location)
+		}
 	default:
 		m.behind(-step, inStep, seq)
 	}
 	m.fresh = max(0, m.fresh-1)
 	m.lost.Store(m.gone + m.missing())
+}
+
+// straysTo counts a packet that is far from the highest: how many in a row there are with it.
+func (m *mmsMeter) straysTo(seq uint8) int {
+	if m.straySeq+1 != seq {
+		m.strays = 0
+	}
+	m.strays, m.straySeq = m.strays+1, seq
+	return m.strays
 }
 
 // breaks reports whether a packet soon after a CountFrom begins a new line. What was still on its way when the player
@@ -123,7 +136,7 @@ func (m *mmsMeter) restart(seq uint8, location uint32) {
 	m.gone += m.missing()
 	m.base, m.top, m.at, m.received = int64(seq), int64(seq), location, 1
 	m.recent = [window / 64]uint64{1}
-	m.fresh, m.stray = 0, false
+	m.fresh, m.strays = 0, 0
 	for i := range m.asked {
 		m.asked[i].Store(0)
 	}
@@ -143,17 +156,13 @@ func (m *mmsMeter) ahead(step int64, location uint32) {
 	m.at = location
 	m.received++
 	m.recent[0] |= 1
-	m.stray = false
+	m.strays = 0
 	m.answer(byte(m.top)) // asked for 256 packets ago, if at all
 }
 
-// behind takes a packet that is not the newest: late, sent again, or twice the same.
+// behind takes one of the last packets before the newest: late, sent again, or twice the same.
 func (m *mmsMeter) behind(back int64, inStep bool, seq uint8) {
-	switch {
-	case back >= window:
-		m.late.Add(1)
-		return
-	case m.top-back < m.base && !inStep:
+	if m.top-back < m.base && !inStep {
 		m.late.Add(1) // of another line
 		return
 	}

@@ -27,16 +27,19 @@ func TestConcurrentUse(t *testing.T) {
 					for _, port := range []uint16{ports.Lo, ports.Lo + 1, ports.Lo + 2, ports.Lo + 3} {
 						client.WriteToUDPAddrPort(report(1, uint32(i%4), 0, 0), netip.AddrPortFrom(h.toClient, port))
 						client.WriteToUDPAddrPort(bare(), netip.AddrPortFrom(h.toClient, port))
+						client.WriteToUDPAddrPort(ask(uint32(i%4), uint32(i)), netip.AddrPortFrom(h.toClient, port))
 					}
+					client.WriteToUDPAddrPort(ask(uint32(i%4), uint32(i)), netip.AddrPortFrom(h.toClient, 1755))
 					for port := uint16(21000); port < 21010; port++ {
 						origin.WriteToUDPAddrPort(packet(uint32(i%4), i), netip.AddrPortFrom(h.toOrigin, port))
+						origin.WriteToUDPAddrPort(data(uint32(i), 4, byte(i)), netip.AddrPortFrom(h.toOrigin, port))
 					}
 				}
 			})
 			for n := range 4 {
 				users.Go(func() {
 					for i := range 30 {
-						useFlow(t, r, h, uint16(30000+2*(i%3)), uint32(n))
+						useFlow(t, r, h, Protocol(i%2), uint16(30000+2*(i%3)), uint32(n))
 					}
 				})
 			}
@@ -47,8 +50,12 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
-func useFlow(t *testing.T, r *Relay, h hosts, port uint16, ssrc uint32) {
-	f, err := r.Reserve(h.spec())
+func useFlow(t *testing.T, r *Relay, h hosts, protocol Protocol, port uint16, ssrc uint32) {
+	spec := h.spec()
+	if protocol == MMS {
+		spec.Protocol, spec.Resend = MMS, netip.AddrPortFrom(h.toClient, 1755)
+	}
+	f, err := r.Reserve(spec)
 	if err != nil {
 		t.Error(err)
 		return
@@ -62,6 +69,8 @@ func useFlow(t *testing.T, r *Relay, h hosts, port uint16, ssrc uint32) {
 		}
 		f.AddSSRC(ssrc)
 		f.SetClockRate(96, 90000)
+		f.SetResend(ssrc, ssrc+1, netip.AddrPortFrom(h.origin, 40000))
+		f.CountFrom(4)
 		f.Stats()
 		f.LastSeen(Origin)
 		r.Drops()

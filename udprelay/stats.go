@@ -12,9 +12,11 @@ type Traffic struct{ Packets, Bytes, RTCPPackets uint64 }
 // Stats are the figures of one flow. From... counts what was accepted, To... what was sent.
 type Stats struct {
 	FromOrigin, ToClient, FromClient, ToOrigin Traffic
-	// FirstMedia and LastMedia are the first and the last RTP packet of the media direction; zero if there was none.
+	// FirstMedia and LastMedia are the first and the last RTP packet of the media direction, or MMS packet with an ASF
+	// data packet (see CountFrom); zero if there was none.
 	FirstMedia, LastMedia time.Time
-	// Media is what was received of the media, before the relay.
+	// Media is what was received of the media, before the relay. Of MMS all Data packets are in Packets and Bytes, the
+	// rest is of those that CountFrom named; Jitter and SSRCs are 0.
 	Media MediaStats
 	// RTCPLost is the highest cumulative loss that a receiver reported, RTCPFractionLost the share (0 to 1) in its
 	// last report (RFC 3550, section 6.4.1).
@@ -28,7 +30,7 @@ type Stats struct {
 	Resent uint64
 	// Drops has the reasons that occurred.
 	Drops map[DropReason]uint64
-	// ClientLearned and OriginLearned are where that side's RTP packets really come from, zero if none came.
+	// ClientLearned and OriginLearned are where that side's RTP or MMS packets really come from, zero if none came.
 	ClientLearned, OriginLearned netip.AddrPort
 }
 
