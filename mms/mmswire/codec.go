@@ -116,7 +116,10 @@ func (c *codec) tail(t *Tail) {
 		c.data = append(c.data, t.Rest...)
 		return
 	}
-	if c.fault == "" && !plain(c.data[c.pos:], padding(c.pos)) {
+	if c.fault != "" || c.short {
+		return
+	}
+	if !plain(c.data[c.pos:], padding(c.pos)) {
 		t.Rest = slices.Clone(c.data[c.pos:])
 	}
 	c.pos = len(c.data)

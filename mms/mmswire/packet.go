@@ -27,6 +27,9 @@ func (*Packet) item() {}
 
 // AppendPacket writes a packet to the end of b. A body that is no multiple of 8 bytes is padded. One packet should have
 // one message ([MS-MMSP] 3.1.5.1): players look no further.
+//
+// Departs from [MS-MMSP] 2.2.3: chunkCount is messageLength in chunks, not the size of the packet. So say VLC, FFmpeg,
+// MPlayer and libmms, who learned it from Microsoft's servers; a Reader does not look at it.
 func AppendPacket(b []byte, seq uint16, timeSent uint64, messages ...Raw) []byte {
 	length := headerSize - afterSeal
 	for _, m := range messages {
