@@ -30,17 +30,28 @@ type Capture struct {
 // returns.
 func StartCapture(t testing.TB, host *Host, link, filter string) *Capture {
 	t.Helper()
+	c := &Capture{}
+	c.Proc = startTshark(t, host, link, filter,
+		[]string{"ip.src", "udp.srcport", "ip.dst", "udp.dstport", "udp.length", "udp.payload"}, c.line)
+	return c
+}
+
+// startTshark runs tshark until it captures; line gets the fields of each
+// frame, separated by semicolons, and several values of one field by commas.
+func startTshark(t testing.TB, host *Host, link, filter string, fields []string, line func(string)) *Proc {
+	t.Helper()
 	NeedRoot(t)
 	Need(t, "tshark")
-	c := &Capture{}
 	started := make(chan struct{})
 	var once sync.Once
 	// No -Q: it would hide the line that says the capture has begun.
-	args := strings.Fields("-l -n -i " + link + " -T fields -E separator=; -e ip.src -e udp.srcport -e ip.dst -e udp.dstport -e udp.length -e udp.payload")
-	args = append(args, "-f", filter)
-	c.Proc = Start(t, Command{Path: "tshark", Args: args, Host: host,
+	args := []string{"-l", "-n", "-i", link, "-f", filter, "-T", "fields", "-E", "separator=;"}
+	for _, f := range fields {
+		args = append(args, "-e", f)
+	}
+	p := Start(t, Command{Path: "tshark", Args: args, Host: host,
 		Env:    []string{"HOME=" + t.TempDir(), "TMPDIR=" + t.TempDir()},
-		Stdout: c.line,
+		Stdout: line,
 		Stderr: func(line string) {
 			// Not "Capturing on", which it writes before it opens the interface.
 			if strings.Contains(line, "Capture started") {
@@ -49,12 +60,12 @@ func StartCapture(t testing.TB, host *Host, link, filter string) *Capture {
 		}})
 	select {
 	case <-started:
-	case <-c.Done():
-		t.Fatalf("lab: tshark ended\n%s", c.Output())
+	case <-p.Done():
+		t.Fatalf("lab: tshark ended\n%s", p.Output())
 	case <-time.After(20 * time.Second):
-		t.Fatalf("lab: tshark does not begin\n%s", c.Output())
+		t.Fatalf("lab: tshark does not begin\n%s", p.Output())
 	}
-	return c
+	return p
 }
 
 // End stops the capture and gives what it saw.

@@ -22,6 +22,8 @@ type Node struct {
 // program's own default.
 type Settings struct {
 	Listen      netip.AddrPort
+	Protocol    string // "rtsp" (default) or "mms": of the virtual server and of the nodes' ports
+	NoUDP       bool   // the virtual server refuses UDP
 	Nodes       []Node
 	Policy      string
 	Monitor     string            // as in the file: "{interval: 1s, ...}"
@@ -38,7 +40,15 @@ func (s Settings) YAML() string {
 	var b strings.Builder
 	b.WriteString("log: {level: info, format: console}\n")
 	fmt.Fprintf(&b, "sessions: {log: %q}\n", s.Records)
-	fmt.Fprintf(&b, "virtual_servers:\n  - {name: RTSP, protocol: rtsp, listen: [%q], pool: origins}\n", s.Listen)
+	protocol, more := "rtsp", ""
+	if s.Protocol != "" {
+		protocol = s.Protocol
+	}
+	if s.NoUDP {
+		more = ", udp: false"
+	}
+	fmt.Fprintf(&b, "virtual_servers:\n  - {name: %s, protocol: %s, listen: [%q], pool: origins%s}\n",
+		strings.ToUpper(protocol), protocol, s.Listen, more)
 	b.WriteString("pools:\n  - name: origins\n")
 	if s.Policy != "" {
 		fmt.Fprintf(&b, "    policy: %s\n", s.Policy)
@@ -48,7 +58,7 @@ func (s Settings) YAML() string {
 	}
 	b.WriteString("    nodes:\n")
 	for _, n := range s.Nodes {
-		fmt.Fprintf(&b, "      - {name: %s, address: %s, ports: {rtsp: %d}}\n", n.Name, n.Addr.Addr(), n.Addr.Port())
+		fmt.Fprintf(&b, "      - {name: %s, address: %s, ports: {%s: %d}}\n", n.Name, n.Addr.Addr(), protocol, n.Addr.Port())
 	}
 	s.relay(&b)
 	section(&b, "limits", s.Limits)
