@@ -20,6 +20,8 @@ type rtspSession struct {
 	whole   string // of the presentation, as PLAY or RECORD named it
 	timeout time.Duration
 	state   state
+	ran     byte // the phase it has played or recorded in, 0: it has not
+	done    bool // its origin has gone after the end of the stream
 	media   []*media
 	flows   map[uint16]*flowUse // by the player's RTP port: streams that share a port share the flow (trap 18)
 }
@@ -86,7 +88,7 @@ func (s *session) bind(ex *exchange, resp *rtspwire.Response) *rtspSession {
 	if t, ok := sessionTimeoutOf(value); ok {
 		rs.timeout = t
 	}
-	s.bound[rs.id], s.tornDown = rs, false
+	s.bound[rs.id], s.tornDown, s.streamEnd = rs, false, false
 	s.proxy.register(rs.id, s)
 	return rs
 }
@@ -103,6 +105,17 @@ func (s *session) unbind(rs *rtspSession) {
 	rs.state = stateNone
 	delete(s.bound, rs.id)
 	s.proxy.unregister(rs.id)
+}
+
+// phase is the second letter of the end state: a player that has paused is in the phase that it paused in.
+func (rs *rtspSession) phase() byte {
+	switch {
+	case rs.state == statePlaying || rs.state == stateRecording:
+		rs.ran = rs.state.phase()
+	case rs.state == stateReady && rs.ran != 0:
+		return rs.ran
+	}
+	return rs.state.phase()
 }
 
 // mediaOf is the stream that was set up with url, nil if there is none.
@@ -157,7 +170,15 @@ func (s *session) teardown(rs *rtspSession, url string) {
 	s.unbind(rs)
 	s.tornDown = true
 	s.published = false
-	s.phase = 'T'
+	if s.saidGoodbye() {
+		s.phase, s.over = 'T', time.Now()
+		return
+	}
+	for _, other := range s.bound {
+		if other.state == statePlaying || other.state == stateRecording {
+			s.phase = other.phase() // what goes on
+		}
+	}
 }
 
 // attachment is a client connection on its way from one session to another.
@@ -231,7 +252,7 @@ func (s *session) usesInterleaved() bool {
 // canDetach says that the conversation goes on without the player's connection: it has media over UDP and none in the
 // connection itself. A TCP close is not a TEARDOWN (RFC 2326, section 1.1; trap 28).
 func (s *session) canDetach() bool {
-	if s.usesInterleaved() || s.saidGoodbye() {
+	if s.usesInterleaved() || s.saidGoodbye() || !s.over.IsZero() {
 		return false
 	}
 	for _, rs := range s.bound {
@@ -257,5 +278,5 @@ func (s *session) saidGoodbye() bool {
 func (s *session) detach(cause error) {
 	s.log.Info("player closed its connection, media over UDP runs on", zap.Error(cause))
 	_ = s.client.conn.Close() // it is read no more
-	s.client, s.leaving = nil, nil
+	s.client, s.leaving, s.left = nil, nil, time.Now()
 }

@@ -63,10 +63,12 @@ func (s *session) endMalformed(err error) *end {
 	return &end{who: sessionlog.WhoClient, why: "the player sent what cannot be read: " + err.Error(), err: err}
 }
 
+const whyTornDown = "the player tore the session down"
+
 // endClientGone tells a proper end (TEARDOWN, or nothing ever set up by a player that had its answers) from a break.
 func (s *session) endClientGone(err error) *end {
 	if s.saidGoodbye() {
-		return &end{who: sessionlog.WhoNobody, why: "the player tore the session down"}
+		return &end{who: sessionlog.WhoNobody, why: whyTornDown}
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return &end{who: sessionlog.WhoClientTimeout, why: "the player did not finish a message in time", err: err}
@@ -87,6 +89,10 @@ func (s *session) endClientGone(err error) *end {
 }
 
 func (s *session) endOriginGone(err error) *end {
+	if s.leftAlone() {
+		return &end{who: sessionlog.WhoClient, err: err, why: fmt.Sprintf(
+			"the player closed its connection without a TEARDOWN, and origin %s its own %s later", s.rec.Node, time.Since(s.left).Round(time.Second))}
+	}
 	who, how := sessionlog.WhoOrigin, "broke its connection off"
 	var syntax *rtspwire.SyntaxError
 	switch {
@@ -98,6 +104,9 @@ func (s *session) endOriginGone(err error) *end {
 		how = "sent what cannot be read: " + err.Error()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		who, how = sessionlog.WhoOriginTimeout, "did not finish a message in time"
+	}
+	if s.tornDown {
+		how += " when the player had torn down another of its sessions"
 	}
 	return &end{who: who, why: fmt.Sprintf("origin %s %s", s.rec.Node, how), err: err}
 }
@@ -125,7 +134,7 @@ func (s *session) endSilent() *end {
 	case !s.life.spoken:
 		e.why = fmt.Sprintf("no request within %s", s.proxy.cfg.Timeouts.FirstRequest)
 	case len(s.bound) == 0 && s.tornDown:
-		e.who, e.why = sessionlog.WhoNobody, "the player tore the session down"
+		e.who, e.why = sessionlog.WhoNobody, whyTornDown
 	case len(s.bound) == 0:
 		e.why = fmt.Sprintf("nothing was set up and no request came for %s", s.proxy.cfg.Timeouts.Idle)
 	case s.client == nil:

@@ -87,12 +87,18 @@ func (s *session) startRequest(req asked) {
 	if id := sessionID(req.in.Header.Get("Session")); id != "" && s.bound[id] == nil && s.handOver(req, id) {
 		return
 	}
+	if req.in.Method != methodTeardown {
+		s.over = time.Time{} // it goes on
+	}
 	s.tried = nil // a node that failed the request before may be well again
 	ex, err := s.admit(req)
-	if err == nil {
+	if err == nil && !ex.buries() {
 		err = s.forward(ex)
 	}
-	if err != nil {
+	switch {
+	case ex.buries():
+		s.bury(ex)
+	case err != nil:
 		s.refuse(ex, err)
 	}
 }

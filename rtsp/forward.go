@@ -31,6 +31,9 @@ func (s *session) forward(ex *exchange) error {
 			return nil
 		}
 		if s.answered && len(s.bound) > 0 {
+			if s.originDone(err) {
+				return errOriginBroke
+			}
 			s.endWith(s.endWriteFailed(sideOrigin, err))
 			return errOriginBroke
 		}
@@ -107,8 +110,11 @@ func (s *session) advance(rs *rtspSession, ex *exchange, status int) {
 	if status < 300 && (ex.in.Method == methodPlay || ex.in.Method == methodRecord) && ex.in.URL != "*" {
 		rs.whole = ex.in.URL
 	}
+	if status < 300 && ex.in.Method == methodPlay {
+		s.streamEnd, rs.done = false, false
+	}
 	if rs.state != stateNone {
-		s.phase = rs.state.phase()
+		s.phase = rs.phase()
 		return
 	}
 	if status == 454 {

@@ -31,6 +31,8 @@ func (s *session) lifeDeadline() time.Time {
 	switch {
 	case !s.life.spoken:
 		return s.life.started.Add(t.FirstRequest)
+	case !s.over.IsZero() && !s.tornDown:
+		return s.over.Add(curtain)
 	case len(s.bound) == 0:
 		return s.life.spoke.Add(t.Idle)
 	}

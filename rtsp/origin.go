@@ -18,6 +18,7 @@ import (
 // connect makes sure there is an origin connection, trying one node after the other. A node is skipped only for what no
 // client can cause: a connection that fails. Nodes that broke before their first answer are in s.tried already.
 func (s *session) connect(ex *exchange) error {
+	s.route(ex)
 	if s.origin != nil {
 		return nil
 	}
@@ -62,7 +63,7 @@ func (s *session) connect(ex *exchange) error {
 
 // acquire takes a lease, on the node of before if there was one: a conversation stays with its origin.
 func (s *session) acquire(url string) (*balancer.Lease, error) {
-	return s.proxy.cfg.Pool.Acquire(balancer.Key{
+	return s.pool.Acquire(balancer.Key{
 		Service: Service,
 		Client:  s.clientAddr.Addr(),
 		URL:     url,
@@ -119,6 +120,10 @@ func (s *session) onOriginGone(err error) {
 			}
 			return
 		}
+	}
+	if len(s.bound) > 0 && s.originDone(err) {
+		s.afterOriginDone()
+		return
 	}
 	if len(s.bound) > 0 {
 		s.failCurrent(errOriginBroke)
@@ -190,12 +195,12 @@ func (s *session) nodeOf(url string) (balancer.Node, bool) {
 		port = defaultPort
 	}
 	at := netip.AddrPortFrom(addr.Unmap(), port)
-	for _, n := range s.proxy.cfg.Pool.Snapshot() {
+	for _, n := range s.pool.Snapshot() {
 		if n.Node.AddrPort(Service) == at {
 			return n.Node, true
 		}
 	}
-	return s.proxy.cfg.Pool.Node(at.Addr())
+	return s.pool.Node(at.Addr())
 }
 
 // defaultPort is RTSP's (RFC 2326, section 3.2).

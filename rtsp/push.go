@@ -105,6 +105,7 @@ func (s *session) onOriginRequest(in *rtspwire.Request) {
 	out.Header.Set("CSeq", strconv.FormatUint(uint64(number), 10))
 	s.log.Debug("request from origin", zap.String("method", in.Method))
 	s.toClient(out.Append)
+	s.streamEnd = endsStream(in) || s.streamEnd && in.Method != methodAnnounce // the next playlist entry
 }
 
 // onClientResponse carries the player's answer back.

@@ -36,7 +36,11 @@ func (s *session) noteTransport(m *media) {
 // writeRecord completes the record and hands it over. All pumps have ended, so that nothing counts any more.
 func (s *session) writeRecord() {
 	r := s.rec
-	r.Duration = sessionlog.Seconds(time.Since(s.life.started))
+	ended := time.Now()
+	if !s.over.IsZero() {
+		ended = s.over
+	}
+	r.Duration = sessionlog.Seconds(ended.Sub(s.life.started))
 	seen := make(map[*flowUse]bool)
 	for _, m := range s.retired {
 		if m.use == nil || !seen[m.use] {
@@ -110,6 +114,9 @@ func (s *session) tally(m *media) {
 // the refusal: that names who ended the session.
 func (s *session) outcome() (sessionlog.EndState, string) {
 	state := sessionlog.EndState{Who: s.end.who, Phase: s.phase}
+	if !s.over.IsZero() && s.end.who != sessionlog.WhoInternal {
+		return s.endOver()
+	}
 	gone := s.end.who == sessionlog.WhoClient || s.end.who == sessionlog.WhoClientTimeout
 	if s.refused == nil || !gone || s.rec.Transport != "" || errors.Is(s.end.err, s.refused) {
 		return state, s.end.why // the last is a refusal that ended it: why says so

@@ -41,6 +41,8 @@ type session struct {
 	origin     *peer          // nil: not connected
 	clientAddr netip.AddrPort // its port changes with the connection, its address never
 	local      netip.AddrPort // the address that the player connected to
+	pool       *balancer.Pool // where its nodes come from
+	routed     bool           // pool was chosen by a URL and stays
 	lease      *balancer.Lease
 	prefer     string   // node to go to if it can be had: the one before, or the one a redirect names
 	tried      []string // nodes that failed the request in hand before their first answer
@@ -53,10 +55,13 @@ type session struct {
 	pushes     pushes                  // the origin's requests that the player is answering
 	originCSeq uint32
 	life       lifeClock
-	phase      byte  // second letter of the end state
-	leaving    error // the player's connection has ended by this, its last requests are not answered yet
-	refused    error // the last refusal, for the record
-	tornDown   bool  // the player has sent a TEARDOWN of its own
+	phase      byte      // second letter of the end state
+	leaving    error     // the player's connection has ended by this, its last requests are not answered yet
+	refused    error     // the last refusal, for the record
+	tornDown   bool      // the player has sent a TEARDOWN of its own
+	streamEnd  bool      // the origin has told the player that nothing more comes
+	over       time.Time // when all that there was came to its proper end; zero: it has not, or the player has asked for more
+	left       time.Time // when the player's connection closed, of a detached conversation
 	described  description
 	published  bool      // the client has announced a presentation of its own
 	retired    []*media  // ended, not in the record yet; at most maxRetired while the conversation runs
@@ -77,6 +82,7 @@ func (p *Proxy) newSession(conn net.Conn) *session {
 		clientAddr: addrPortOf(conn.RemoteAddr()),
 		local:      addrPortOf(conn.LocalAddr()),
 		phase:      'A',
+		pool:       p.cfg.Pool,
 	}
 	s.player = s.clientAddr.Addr()
 	s.ctx, s.cancel = context.WithCancelCause(p.ctx)
