@@ -43,7 +43,13 @@ type Config struct {
 	// VirtualServer is the configured name, for logs and records.
 	VirtualServer string
 	Pool          *balancer.Pool
-	Relay         *udprelay.Relay
+	// Route chooses a pool by the host of the URL (without port and brackets, "" if it names none) and by its path, as
+	// the player wrote them; nil, or nil as its answer: Pool. It is asked once in a session, by its first request that
+	// goes to an origin.
+	Route func(host, path string) *balancer.Pool
+	Relay *udprelay.Relay
+	// NoUDP answers 461 to a SETUP that offers nothing but UDP, so that the player goes on to interleaved media.
+	NoUDP bool
 	// Limits bounds what is read of one message, of either side.
 	Limits   Limits
 	Timeouts Timeouts

@@ -50,10 +50,10 @@ func clientPeer(addr netip.Addr, p rtspwire.PortRange) udprelay.Peer {
 // originPeer is where the origin sends from: the address we dialled, or the one its answer names if that is a node of
 // the pool, at server_port. A port that is missing or 0 is learned (traps 11 to 13).
 func (s *session) originPeer(spec *rtspwire.TransportSpec) udprelay.Peer {
-	peer := udprelay.Peer{Addr: s.originAddr(), Also: s.proxy.cfg.Pool.Addrs()}
+	peer := udprelay.Peer{Addr: s.originAddr(), Also: s.pool.Addrs()}
 	if source, ok := spec.Param("source"); ok {
 		if addr, err := netip.ParseAddr(source); err == nil {
-			if _, known := s.proxy.cfg.Pool.Node(addr.Unmap()); known && addr.Unmap().Is4() == peer.Addr.Is4() {
+			if _, known := s.pool.Node(addr.Unmap()); known && addr.Unmap().Is4() == peer.Addr.Is4() {
 				peer.Addr = addr.Unmap()
 			}
 		}

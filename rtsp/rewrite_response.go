@@ -58,7 +58,7 @@ func (s *session) rewriteSDP(body []byte) []byte {
 	sdp.EditControl(func(_ int, url string) string { return s.urls.toClient(url) })
 	sdp.EditConnection(func(_ int, text string) string {
 		if addr, err := netip.ParseAddr(text); err == nil {
-			if _, known := s.proxy.cfg.Pool.Node(addr.Unmap()); known && addr.Unmap().Is4() == s.local.Addr().Is4() {
+			if _, known := s.pool.Node(addr.Unmap()); known && addr.Unmap().Is4() == s.local.Addr().Is4() {
 				return s.local.Addr().WithZone("").String()
 			}
 		}

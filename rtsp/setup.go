@@ -2,6 +2,7 @@ package rtsp
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 
@@ -74,6 +75,9 @@ func (s *session) planSetup(ex *exchange) (*setupPlan, error) {
 	return plan, nil
 }
 
+// errNoUDP is answered as errNoTransport is. VLC, FFmpeg and Windows Media Player go on to interleaved at once.
+var errNoUDP = fmt.Errorf("%w: this virtual server has no UDP", errNoTransport)
+
 // allowed says why one alternative cannot be relayed, nil if it can.
 func (s *session) allowed(spec *rtspwire.TransportSpec) error {
 	if spec.Multicast() {
@@ -86,6 +90,9 @@ func (s *session) allowed(spec *rtspwire.TransportSpec) error {
 	case rtspwire.LowerTCP:
 		return nil
 	case rtspwire.LowerUDP:
+		if s.proxy.cfg.NoUDP {
+			return errNoUDP
+		}
 		if _, ok := clientPorts(spec); ok && spec.IsRTP() {
 			return nil
 		}
@@ -106,7 +113,7 @@ func (s *session) isClient(destination string) bool {
 // clientPorts are the ports where the player wants its media: client_port, or the port hidden in destination (trap 11).
 func clientPorts(spec *rtspwire.TransportSpec) (rtspwire.PortRange, bool) {
 	if p, ok := spec.Ports("client_port"); ok {
-		return p, p.Lo != 0
+		return p, p.Lo != 0 && p.Lo <= p.Hi // a range that runs backwards names no ports
 	}
 	if d, ok := spec.Param("destination"); ok {
 		if _, port, ok := rtspwire.SplitHostPort(d); ok && port != 0 {
