@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -28,9 +29,11 @@ func newPlay() *cobra.Command {
 		Use:   "play URL",
 		Short: "Play a stream and report what came",
 		Long: "play negotiates as Windows Media Player does, receives to the end and reports packets, loss, jitter, bytes and\n" +
-			"the time to the first packet. rtspu:// is UDP only, rtspt:// is TCP only, rtsp:// tries UDP and then TCP.\n\n" +
-			"The exit code is 1 if nothing came.",
+			"the time to the first packet. rtsp:// and mms:// try UDP and then TCP; rtspu:// and mmsu:// are UDP only, rtspt://\n" +
+			"and mmst:// TCP only.\n\n" +
+			"The exit code is 1 if nothing came or the stream broke off; what came until then is reported.",
 		Example: "  mediagate play rtsp://192.0.2.1/sample.wmv\n" +
+			"  mediagate play --start 2s mmsu://192.0.2.1/sample.wmv\n" +
 			"  mediagate play -o sample.asf --duration 10s rtspt://alice:secret@192.0.2.1/sample.wmv",
 		Args: oneURL,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,22 +46,26 @@ func newPlay() *cobra.Command {
 	}
 	fs := cmd.Flags()
 	fs.StringVarP(&output, "output", "o", "", "write the media to `FILE` as ASF; - is standard output")
-	fs.StringVar(&o.Transport, "transport", "auto", "`auto`, udp or tcp")
+	fs.StringVar(&o.Transport, "transport", "auto", "what media comes over: `WAY` is auto, udp or tcp")
+	fs.DurationVar(&o.Start, "start", 0, "begin `TIME` into the content")
 	fs.DurationVar(&o.Duration, "duration", 0, "stop this `TIME` after the first packet; 0 plays to the end")
-	fs.Uint16Var(&o.ClientPort, "client-port", 0, "first of the four UDP ports to use; 0 takes free ones")
+	fs.Uint16Var(&o.ClientPort, "client-port", 0, "use UDP from `PORT` on, four ports for RTSP; 0 takes free ones")
 	fs.BoolVar(&o.Resend, "resend", true, "ask for lost packets again")
 	fs.BoolVar(&o.PacketPair, "packet-pair", true, "measure the way first")
-	fs.StringVar(&level, "log-level", "warn", "debug, info, warn or error")
+	fs.StringVar(&level, "log-level", "warn", "tell what is of `LEVEL` or above: debug, info, warn or error")
 	return cmd
 }
+
+// playSchemes are the URLs that the built-in player knows.
+var playSchemes = []string{"rtsp", "rtspu", "rtspt", "mms", "mmsu", "mmst"}
 
 func oneURL(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return usagef("give one URL, such as rtsp://192.0.2.1/sample.wmv")
 	}
 	scheme, _, ok := strings.Cut(args[0], "://")
-	if s := strings.ToLower(scheme); !ok || s != "rtsp" && s != "rtspu" && s != "rtspt" {
-		return usagef("%q is no rtsp://, rtspu:// or rtspt:// URL", args[0])
+	if !ok || !slices.Contains(playSchemes, strings.ToLower(scheme)) {
+		return usagef("%q is no rtsp, rtspu, rtspt, mms, mmsu or mmst URL", args[0])
 	}
 	return nil
 }
@@ -79,14 +86,17 @@ func playTo(ctx context.Context, o player.Options, output string, stdout, stderr
 		o.Output = f
 	}
 	report, err := player.Play(ctx, o)
-	if err != nil && ctx.Err() == nil {
+	stopped := ctx.Err() != nil // by whom it runs: no fault
+	if report.Packets > 0 || err == nil || stopped {
+		printReport(to, report) // also of a stream that broke off
+	}
+	switch {
+	case err != nil && !stopped:
 		for _, step := range report.Steps {
 			fmt.Fprintln(stderr, step)
 		}
 		return err
-	}
-	printReport(to, report)
-	if report.Packets == 0 {
+	case report.Packets == 0:
 		return errNoMedia
 	}
 	return nil

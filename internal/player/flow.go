@@ -88,15 +88,20 @@ func newFlow(ssrc uint32, clock int, deliver func(rtp, bool)) *flow {
 	return &flow{ssrc: ssrc, clock: clock, deliver: deliver, held: map[uint32]rtp{}, missing: map[uint32]*hole{}}
 }
 
+// begin makes n the number of the first packet.
+func (f *flow) begin(n uint32) {
+	f.started = true
+	f.base = n + 1<<16
+	f.highest, f.next = f.base-1, f.base
+}
+
 // push takes a packet; resent tells that it came on the resend stream.
 func (f *flow) push(p rtp, size int, resent bool, now time.Time) {
 	if !f.started {
 		if resent {
 			return
 		}
-		f.started = true
-		f.base = uint32(p.seq) + 1<<16
-		f.highest, f.next = f.base-1, f.base
+		f.begin(uint32(p.seq))
 	}
 	n := f.highest + uint32(int32(int16(p.seq-uint16(f.highest))))
 	if f.seen[p.seq] == n+1 {
@@ -205,14 +210,30 @@ func (f *flow) flush() {
 
 // wanted are the packets to ask for now. [MS-RTSP] 3.1.4.6.
 func (f *flow) wanted(now time.Time) (sequences []uint16) {
-	for n, h := range f.missing {
-		if h.times < askTimes && now.Sub(h.asked) >= askEvery {
-			h.asked = now
-			h.times++
-			sequences = append(sequences, uint16(n))
-		}
+	for _, n := range f.due(now, 0) {
+		sequences = append(sequences, uint16(n))
 	}
 	return sequences
+}
+
+// due are the numbers, as begin counts them, of the packets to ask for now: those that have been missing for long enough.
+func (f *flow) due(now time.Time, missing time.Duration) (numbers []uint32) {
+	for n, h := range f.missing {
+		if h.times < askTimes && now.Sub(h.since) >= missing && now.Sub(h.asked) >= askEvery {
+			h.asked = now
+			h.times++
+			numbers = append(numbers, n-1<<16)
+		}
+	}
+	return numbers
+}
+
+// expect makes the count packets after the highest missing.
+func (f *flow) expect(count uint32, now time.Time) {
+	for range count {
+		f.highest++
+		f.missing[f.highest] = &hole{since: now}
+	}
 }
 
 // addTo adds the flow's numbers to the report.

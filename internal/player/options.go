@@ -11,21 +11,24 @@ import (
 
 // Options is what to play and how.
 type Options struct {
-	// URL is rtsp://, rtspu:// (UDP only) or rtspt:// (TCP only), with or without user and password.
+	// URL is rtsp:// or mms://, rtspu:// or mmsu:// (UDP only), rtspt:// or mmst:// (TCP only), with or without user and
+	// password.
 	URL string
 	// Transport is "auto" (or empty: UDP, then TCP), "udp" or "tcp". The scheme of URL goes before it.
 	Transport string
 	// Output takes the media as an ASF file, if the origin sends ASF. It may be nil. If it is an io.WriteSeeker the
 	// header's packet count is set right at the end.
 	Output io.Writer
+	// Start is where in the content to begin; 0 is its beginning.
+	Start time.Duration
 	// Duration is how long to play, counted from the first packet; 0 is to the end.
 	Duration time.Duration
-	// ClientPort is the first of four UDP ports to use: ordinary streams on the first pair, resends on the second.
-	// 0 takes free ones.
+	// ClientPort is the UDP port to use. RTSP takes four from there on: ordinary streams on the first pair, resends on
+	// the second. 0 takes free ones.
 	ClientPort uint16
-	// Resend asks for lost packets again. [MS-RTSP] 3.1.4.6.
+	// Resend asks for lost packets again. [MS-RTSP] 3.1.4.6; [MS-MMSP] 3.1.4.7.
 	Resend bool
-	// PacketPair measures the way first. [MS-RTSP] 3.1.5.6.
+	// PacketPair measures the way first. [MS-RTSP] 3.1.5.6; [MS-MMSP] 4.4.
 	PacketPair bool
 	// User is whom to be if the origin asks; nil is what URL says.
 	User *url.Userinfo
@@ -37,15 +40,18 @@ type Options struct {
 type Report struct {
 	// Transport is "udp" or "tcp", as it was in the end.
 	Transport string
-	// Server is the Server field of the origin, Session its session's id.
+	// Server is the Server field of the origin, or its ServerVersionInfo over MMS; Session is its session's id, or over MMS
+	// what it calls us in resend requests.
 	Server, Session string
 	// Streams is the number of streams that were set up, without the resend stream.
 	Streams int
-	// Packets and Bytes count RTP packets of media and their bytes, RTP header included; resent ones too.
+	// Packets and Bytes count RTP packets of media, or MMS Data packets with ASF packets, and their bytes, header
+	// included; resent ones too.
 	Packets, Bytes uint64
-	// Lost were never got, Resent came on the resend stream, Late came after a later one, Duplicate came again.
+	// Lost were never got, Resent came on the resend stream or, over MMS, after they were asked for; Late came after a
+	// later one, Duplicate came again.
 	Lost, Resent, Late, Duplicate uint64
-	// Jitter is as RFC 3550, section 6.4.1 has it.
+	// Jitter is as RFC 3550, section 6.4.1 has it; over MMS by the send times of the ASF packets.
 	Jitter time.Duration
 	// FirstPacket is the time from the start of Play to the first packet of media; 0 if none came.
 	FirstPacket time.Duration

@@ -17,12 +17,8 @@ type output struct {
 	err   error // the first of writing; the rest is not tried
 }
 
-// newOutput writes the header, as of a broadcast until the number of packets is known.
-func newOutput(w io.Writer, info *asf.Info) *output {
-	o := &output{w: w, info: info}
-	o.write(info.SetBroadcast(true))
-	return o
-}
+// newOutput writes nothing yet: of a try without media nothing must be left for the next one.
+func newOutput(w io.Writer, info *asf.Info) *output { return &output{w: w, info: info} }
 
 func (o *output) write(b []byte) {
 	if o.err == nil {
@@ -42,13 +38,16 @@ func (o *output) packet(b []byte) {
 		o.bad++
 		return
 	}
+	if o.count == 0 {
+		o.write(o.info.SetBroadcast(true)) // the number of packets is not known yet
+	}
 	o.write(full)
 	o.count++
 }
 
 // finish sets the header right if that can be done.
 func (o *output) finish() error {
-	if s, ok := o.w.(io.WriteSeeker); ok && o.err == nil {
+	if s, ok := o.w.(io.WriteSeeker); ok && o.err == nil && o.count > 0 {
 		if _, err := s.Seek(0, io.SeekStart); err == nil { // a pipe is a WriteSeeker by its type only
 			o.write(o.info.SetPackets(o.count))
 			_, err = s.Seek(0, io.SeekEnd)

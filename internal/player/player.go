@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +15,7 @@ import (
 
 // The errors that make "auto" go from UDP to TCP.
 var (
-	// ErrTransport tells that the origin refused the transport with 461.
+	// ErrTransport tells that the origin refused the transport, with 461 or a ReportDisconnectedFunnel.
 	ErrTransport = errors.New("player: set up stream: transport refused")
 	// ErrNoMedia tells that no packet came in time.
 	ErrNoMedia = errors.New("player: play: no packet came in time")
@@ -39,11 +41,11 @@ func Play(ctx context.Context, o Options) (*Report, error) {
 			p.user = typed.User
 		}
 	}
-	began := time.Now()
+	p.began, p.auto = time.Now(), len(transports) > 1
 	for i, transport := range transports {
 		steps := p.report.Steps
 		*p.report = Report{Transport: transport, Steps: steps}
-		err = p.follow(ctx, u, transport, began)
+		err = p.follow(ctx, u, transport)
 		last := i == len(transports)-1
 		if err == nil || last || !errors.Is(err, ErrTransport) && !errors.Is(err, ErrNoMedia) {
 			break
@@ -53,23 +55,27 @@ func Play(ctx context.Context, o Options) (*Report, error) {
 	return p.report, err
 }
 
+// schemes are the protocols of URLs, with the transport that some of them want.
+var schemes = map[string]struct{ protocol, transport string }{
+	"rtsp": {"rtsp", ""}, "rtspu": {"rtsp", "udp"}, "rtspt": {"rtsp", "tcp"},
+	"mms": {"mms", ""}, "mmsu": {"mms", "udp"}, "mmst": {"mms", "tcp"},
+}
+
 // target is the URL to ask for, and the transports to try in turn.
 func (o *Options) target() (*url.URL, []string, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Host == "" {
-		return nil, nil, fmt.Errorf("player: play %q: want rtsp://, rtspu:// or rtspt:// and a host", o.URL)
+		return nil, nil, fmt.Errorf("player: play %q: want rtsp://, rtspu://, rtspt://, mms://, mmsu:// or mmst:// and a host", o.URL)
 	}
+	scheme, ok := schemes[u.Scheme]
+	if !ok {
+		return nil, nil, fmt.Errorf("player: play %q: scheme is not rtsp, rtspu, rtspt, mms, mmsu or mmst", o.URL)
+	}
+	u.Scheme = scheme.protocol
 	transport := strings.ToLower(o.Transport)
-	switch u.Scheme {
-	case "rtsp":
-	case "rtspu":
-		transport = "udp"
-	case "rtspt":
-		transport = "tcp"
-	default:
-		return nil, nil, fmt.Errorf("player: play %q: scheme is not rtsp, rtspu or rtspt", o.URL)
+	if scheme.transport != "" {
+		transport = scheme.transport
 	}
-	u.Scheme = "rtsp"
 	switch transport {
 	case "", "auto":
 		return u, []string{"udp", "tcp"}, nil
@@ -86,6 +92,10 @@ type attempt struct {
 	report *Report
 	log    *zap.Logger
 	user   *url.Userinfo
+
+	began time.Time
+	auto  bool   // TCP may be taken where UDP is refused
+	via   string // MMS: address of the proxy that an origin sent us to, or empty
 }
 
 // step notes what was done.
@@ -95,15 +105,27 @@ func (p *attempt) step(format string, args ...any) {
 	p.log.Debug("step", zap.String("step", s))
 }
 
+// heardFrom notes where media came from.
+func (p *attempt) heardFrom(from netip.AddrPort) {
+	if s := &p.report.MediaSources; !slices.Contains(*s, from) && len(*s) < maxFlows {
+		*s = append(*s, from)
+	}
+}
+
 // movedError tells where the origin sent us.
 type movedError struct{ to *url.URL }
 
-func (e *movedError) Error() string { return "player: describe: moved to " + e.to.String() }
+func (e *movedError) Error() string { return "player: play: moved to " + e.to.String() }
 
-// follow plays from u or from where its origin sends us. [MS-RTSP] 3.1.5.4.
-func (p *attempt) follow(ctx context.Context, u *url.URL, transport string, began time.Time) error {
+// follow plays from u or from where its origin sends us. [MS-RTSP] 3.1.5.4; [MS-MMSP] 3.1.5.7.
+func (p *attempt) follow(ctx context.Context, u *url.URL, transport string) error {
 	for range maxRedirects {
-		err := newRun(p, u, transport, began).play(ctx)
+		var err error
+		if u.Scheme == "mms" {
+			err = newMMSRun(p, u, transport).play(ctx)
+		} else {
+			err = newRun(p, u, transport).play(ctx)
+		}
 		var moved *movedError
 		if !errors.As(err, &moved) {
 			return err

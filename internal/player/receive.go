@@ -3,7 +3,6 @@ package player
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,9 +47,7 @@ func (r *run) datagram(e event) {
 		return
 	}
 	if e.pair != r.rtx {
-		if !slices.Contains(r.report.MediaSources, e.from) && len(r.report.MediaSources) < maxFlows {
-			r.report.MediaSources = append(r.report.MediaSources, e.from)
-		}
+		r.heardFrom(e.from)
 		r.take(p, len(e.packet), e.pair.clock, e.pair, e)
 		return
 	}

@@ -31,7 +31,6 @@ type run struct {
 	*attempt
 	url       *url.URL
 	transport string
-	began     time.Time
 
 	tcp    net.Conn
 	origin netip.Addr
@@ -68,9 +67,9 @@ type run struct {
 	reported time.Time
 }
 
-func newRun(p *attempt, u *url.URL, transport string, began time.Time) *run {
+func newRun(p *attempt, u *url.URL, transport string) *run {
 	return &run{
-		attempt: p, url: u, transport: transport, began: began, agent: userAgent(),
+		attempt: p, url: u, transport: transport, agent: userAgent(),
 		events: make(chan event, 256), done: make(chan struct{}), timeout: defaultTimeout,
 		flows: map[uint32]*flow{},
 	}

@@ -206,7 +206,7 @@ func (r *run) setupStream(ctx context.Context, control, transport string) (answe
 
 // startPlaying sends PLAY and the log that follows it. [MS-RTSP] 3.1.5.9.1.
 func (r *run) startPlaying(ctx context.Context) error {
-	h := base.Header{"Range": {"npt=0.000-"}}
+	h := base.Header{"Range": {fmt.Sprintf("npt=%.3f-", r.o.Start.Seconds())}}
 	if r.entry != "" {
 		h["X-Playlist-Seek-Id"] = base.HeaderValue{r.entry}
 	}
