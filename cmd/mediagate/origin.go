@@ -18,7 +18,7 @@ import (
 // originFlags are the flags of origin.
 type originFlags struct {
 	listen              string
-	media               uint16
+	media, mms          uint16
 	dir                 string
 	users               []string
 	strict, playlist    bool
@@ -41,8 +41,9 @@ func newOrigin() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "origin",
 		Short: "Run the embedded test origin",
-		Long: "origin serves RTSP as Windows Media Services do: ASF files over one UDP port pair, with packet pair, resends\n" +
-			"and end of stream, or interleaved. With --ordinary it serves H.264 and AAC at /sample as cameras do.\n\n" +
+		Long: "origin serves RTSP and MMS as Windows Media Services do: ASF files over one UDP port pair, with packet pair,\n" +
+			"resends and end of stream, or in the connection. With --ordinary it serves H.264 and AAC at /sample as\n" +
+			"cameras do, over RTSP alone.\n\n" +
 			"It is made for tests and demonstrations, not for viewers. It runs until SIGTERM or SIGINT.",
 		Example: "  mediagate origin --listen 127.0.0.2:8554\n" +
 			"  mediagate origin --listen :8554 --dir /srv/media --user alice:secret\n" +
@@ -60,12 +61,16 @@ func newOrigin() *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "serving %s\n", o.URL(path))
+			if w, ok := o.(*origin.Server); ok && w.MMSURL("") != "" {
+				fmt.Fprintf(cmd.OutOrStdout(), "serving %s\n", w.MMSURL(path))
+			}
 			return o.Run(ctx)
 		},
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&f.listen, "listen", ":554", "listen for RTSP on `ADDR`")
 	fs.Uint16Var(&f.media, "media", origin.DefaultMediaPort, "first, even UDP `PORT` of the pair that media comes from")
+	fs.Uint16Var(&f.mms, "mms", origin.DefaultMMSPort, "TCP and UDP `PORT` of MMS, at the address of --listen; 0 is no MMS")
 	fs.StringVar(&f.dir, "dir", "", "serve the .asf, .wma and .wmv files of `FOLDER` instead of the bundled sample")
 	fs.StringArrayVar(&f.users, "user", nil, "ask for the credentials `NAME:PASSWORD`; may be repeated")
 	fs.BoolVar(&f.strict, "strict-uri", false, "refuse credentials whose uri is not that of the request")
@@ -101,11 +106,15 @@ func (f *originFlags) build(cmd *cobra.Command) (embedded, string, error) {
 		})
 		return o, "/sample", err
 	}
+	var mms netip.AddrPort
+	if f.mms != 0 {
+		mms = netip.AddrPortFrom(addr, f.mms)
+	}
 	if f.publish {
 		return nil, "", usagef("--publish goes with --ordinary")
 	}
 	o, err := origin.New(origin.Config{
-		Listen: at, Media: f.media, Dir: f.dir, Users: users, StrictURI: f.strict, Speed: f.speed,
+		Listen: at, MMS: mms, Media: f.media, Dir: f.dir, Users: users, StrictURI: f.strict, Speed: f.speed,
 		DropEvery: f.dropEvery, Playlist: f.playlist, Logger: log,
 	})
 	if f.dir != "" {

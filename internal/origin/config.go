@@ -15,6 +15,12 @@ const DefaultMediaPort = 5004
 // sessionTimeout is what Session fields say. RFC 2326, section 12.37: the default of the protocol too.
 const sessionTimeout = 60 * time.Second
 
+// What [MS-MMSP] 3.2.2 wants of the two timers.
+const (
+	pingEvery = 30 * time.Second
+	idleTime  = time.Hour
+)
+
 // Config is what a Windows-Media-like origin is made of. With nothing but Listen it serves the bundled sample.
 type Config struct {
 	// Listen is the TCP address of the RTSP listener. Port 0 takes a free one. The UDP pair is bound at the same
@@ -22,10 +28,14 @@ type Config struct {
 	Listen netip.AddrPort
 	// Media is the first, even UDP port of the one pair of all clients; 0 is DefaultMediaPort.
 	Media uint16
+	// MMS is the TCP address of the MMS listener, and the UDP address of resend requests: the address of Listen, since
+	// media leave from the one UDP pair. Port 0 takes a free one; the zero value is no MMS.
+	MMS netip.AddrPort
 	// Dir is the folder whose .asf, .wma and .wmv files are served; empty is the bundled sample, as /sample.wmv and
 	// /sample.asf.
 	Dir string
-	// Users are names and passwords. If there are any, each request but OPTIONS needs Digest or Basic credentials.
+	// Users are names and passwords. If there are any, each request but OPTIONS needs Digest or Basic credentials, and
+	// each file asked for over MMS Basic ones.
 	Users map[string]string
 	// StrictURI refuses a Digest whose uri is not the request line's, byte for byte.
 	StrictURI bool
@@ -34,9 +44,17 @@ type Config struct {
 	// DropEvery keeps each n-th media packet back from UDP, so that a client has to ask for it; 0 drops none.
 	DropEvery int
 	// Playlist plays each file twice, as two entries of a server-side playlist: the end of the first is told with
-	// "End-Of-Playlist-Entry: true", the second with an ANNOUNCE. [MS-RTSP] 2.2.7.1.
+	// "End-Of-Playlist-Entry: true", the second with an ANNOUNCE. [MS-RTSP] 2.2.7.1. Over MMS, a StreamChange tells it.
 	Playlist bool
-	// Timeout is how long a session may be silent; 0 is 60 s.
+	// RefuseUDP refuses MMS funnels over UDP.
+	RefuseUDP bool
+	// Redirect are paths like "/film.wmv" and the URLs to which MMS clients that ask for them are sent.
+	Redirect map[string]string
+	// Ping is how long an MMS control connection is quiet before a ping; 0 is 30 s.
+	Ping time.Duration
+	// Idle is how long an MMS client to which nothing is sent may ask for nothing; 0 is an hour.
+	Idle time.Duration
+	// Timeout is how long an RTSP session may be silent; 0 is 60 s.
 	Timeout time.Duration
 	// Logger may be nil. The caller owns it.
 	Logger *zap.Logger
@@ -58,6 +76,18 @@ func (c *Config) check() error {
 	}
 	if c.Speed < 0 || c.DropEvery < 0 {
 		return fmt.Errorf("origin: speed %v, drop every %d: want no negative number", c.Speed, c.DropEvery)
+	}
+	if c.MMS.IsValid() && c.MMS.Addr() != c.Listen.Addr() {
+		return fmt.Errorf("origin: mms address %q: want the address of rtsp, %s", c.MMS, c.Listen.Addr())
+	}
+	if c.Ping == 0 {
+		c.Ping = pingEvery
+	}
+	if c.Idle == 0 {
+		c.Idle = idleTime
+	}
+	if c.Ping < 0 || c.Idle < 0 {
+		return fmt.Errorf("origin: ping %v, idle %v: want no negative time", c.Ping, c.Idle)
 	}
 	if c.Timeout == 0 {
 		c.Timeout = sessionTimeout

@@ -63,8 +63,10 @@ func (l *library) find(urlPath string) (f *asf.File, name, control string, err e
 	return nil, "", "", err
 }
 
-// open reads a file once and keeps it. os.Root lets no path out of the folder.
+// open reads a file once and keeps it, under one name however it is spelled: what is kept does not grow by asking. os.Root
+// lets no path out of the folder.
 func (l *library) open(name string) (*asf.File, error) {
+	name = path.Clean(name)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if f, ok := l.opened[name]; ok {

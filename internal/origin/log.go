@@ -7,15 +7,25 @@ import (
 	"sync"
 
 	"github.com/bluenviron/gortsplib/v4/pkg/base"
+	"mediagate/mms/mmswire"
 )
 
 // maxLog bounds what an origin remembers; a long-lived one forgets the oldest.
 const maxLog = 4096
 
+// maxText is how much of a message's text is remembered.
+const maxText = 1024
+
 // Log is what an origin saw, for tests to look at.
 type Log struct {
 	Requests []Request
 	Nacks    []Nack
+	// Messages, Resends and ClientLogs are of MMS: what clients sent, asked for again and reported.
+	Messages   []Message
+	Resends    []Resend
+	ClientLogs []ClientLog
+	// Connections is the number of MMS connections that are open now; each is a session.
+	Connections int
 	// Sessions is the number of sessions that are open now.
 	Sessions int
 }
@@ -43,6 +53,33 @@ type Nack struct {
 	Resent int
 }
 
+// Message is one MMS message of a client.
+type Message struct {
+	// Client is the far end of the TCP connection.
+	Client netip.AddrPort
+	MID    mmswire.MID
+	// Text is what the message says in words, with its NULs: the subscriber, funnel or file name.
+	Text string
+	// PlayIncarnation is the message's, or 0 if it has none.
+	PlayIncarnation uint32
+}
+
+// Resend is one MMS resend request. [MS-MMSP] 2.2.5.
+type Resend struct {
+	From     netip.AddrPort
+	ClientID uint32
+	SourceID uint16
+	Packets  []uint32
+	// Resent is how many packets were sent again for it.
+	Resent int
+}
+
+// ClientLog is what an MMS player reported.
+type ClientLog struct {
+	Client netip.AddrPort
+	Log    mmswire.ClientLog
+}
+
 // recorder collects a Log.
 type recorder struct {
 	mu  sync.Mutex
@@ -61,6 +98,53 @@ func (r *recorder) nack(n Nack) {
 	r.log.Nacks = keep(append(r.log.Nacks, n))
 }
 
+func (r *recorder) message(m Message) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.log.Messages = keep(append(r.log.Messages, m))
+}
+
+func (r *recorder) resend(s Resend) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.log.Resends = keep(append(r.log.Resends, s))
+}
+
+func (r *recorder) clientLog(l ClientLog) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.log.ClientLogs = keep(append(r.log.ClientLogs, l))
+}
+
+// messageOf is the Log's form of an MMS message.
+func messageOf(client netip.AddrPort, msg mmswire.Message) Message {
+	e := Message{Client: client, MID: msg.MID()}
+	switch m := msg.(type) {
+	case *mmswire.Connect:
+		e.Text, e.PlayIncarnation = m.SubscriberName, m.PlayIncarnation
+	case *mmswire.FunnelInfo:
+		e.PlayIncarnation = m.PlayIncarnation
+	case *mmswire.ConnectFunnel:
+		e.Text, e.PlayIncarnation = m.FunnelName, m.PlayIncarnation
+	case *mmswire.OpenFile:
+		e.Text, e.PlayIncarnation = m.FileName, m.PlayIncarnation
+	case *mmswire.SecurityResponse:
+		e.PlayIncarnation = m.PlayIncarnation
+	case *mmswire.ReadBlock:
+		e.PlayIncarnation = m.PlayIncarnation
+	case *mmswire.StartPlaying:
+		e.PlayIncarnation = m.PlayIncarnation
+	case *mmswire.StartStriding:
+		e.PlayIncarnation = m.PlayIncarnation
+	case *mmswire.StopPlaying:
+		e.PlayIncarnation = m.PlayIncarnation
+	}
+	if len(e.Text) > maxText {
+		e.Text = e.Text[:maxText]
+	}
+	return e
+}
+
 // keep drops the older half of what has grown too long.
 func keep[T any](s []T) []T {
 	if len(s) <= maxLog {
@@ -72,7 +156,10 @@ func keep[T any](s []T) []T {
 func (r *recorder) snapshot() Log {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return Log{Requests: slices.Clone(r.log.Requests), Nacks: slices.Clone(r.log.Nacks)}
+	return Log{
+		Requests: slices.Clone(r.log.Requests), Nacks: slices.Clone(r.log.Nacks), Messages: slices.Clone(r.log.Messages),
+		Resends: slices.Clone(r.log.Resends), ClientLogs: slices.Clone(r.log.ClientLogs),
+	}
 }
 
 // requestOf is the Log's form of a message.

@@ -82,10 +82,17 @@ func (e *session) isPlaying() bool {
 	return e.playing
 }
 
-// seek moves to the last packet with a key frame before that time.
+// seek moves to that time.
 func (e *session) seek(ms uint32) {
-	at := 0
-	for i, raw := range e.file.Packets {
+	at := keyBefore(e.file, ms)
+	e.mu.Lock()
+	e.position = at
+	e.mu.Unlock()
+}
+
+// keyBefore is the last packet with a key frame before that time.
+func keyBefore(f *asf.File, ms uint32) (at int) {
+	for i, raw := range f.Packets {
 		p, err := asf.ParsePacket(raw)
 		if err != nil {
 			continue
@@ -93,13 +100,11 @@ func (e *session) seek(ms uint32) {
 		if p.SendTime > ms {
 			break
 		}
-		if startsKey(e.file, p) {
+		if startsKey(f, p) {
 			at = i
 		}
 	}
-	e.mu.Lock()
-	e.position = at
-	e.mu.Unlock()
+	return at
 }
 
 // startsKey tells whether a video key frame begins in the packet; a presentation without video can begin anywhere.

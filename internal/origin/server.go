@@ -17,13 +17,14 @@ import (
 // sweepEvery is how often silent sessions are looked for.
 const sweepEvery = time.Second
 
-// Server is a Windows-Media-like RTSP origin. Its verbs may be called from any goroutine.
+// Server is a Windows-Media-like RTSP and MMS origin. Its verbs may be called from any goroutine.
 type Server struct {
 	cfg     Config
 	log     *zap.Logger
 	library *library
 	nonce   string
 	seen    recorder
+	mms     *mms // nil: no MMS
 
 	wg   sync.WaitGroup
 	done chan struct{} // closed by Close
@@ -48,13 +49,17 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{
+	s := &Server{
 		cfg: cfg, log: cfg.Logger, library: l, nonce: rand.Text(), done: make(chan struct{}),
 		conns: map[*conn]struct{}{}, sessions: map[string]*session{},
-	}, nil
+	}
+	if cfg.MMS.IsValid() {
+		s.mms = newMMS(s)
+	}
+	return s, nil
 }
 
-// Start binds the RTSP listener and the UDP pair and begins to serve. A second call does nothing.
+// Start binds the RTSP listener, the UDP pair and, if there is one, the MMS port, and begins to serve. A second call does nothing.
 func (s *Server) Start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,10 +78,13 @@ func (s *Server) Start() error {
 	s.wg.Go(s.sweep)
 	s.wg.Go(func() { s.receive(rtp, false) })
 	s.wg.Go(func() { s.receive(rtcp, true) })
+	if s.mms != nil {
+		s.mms.start()
+	}
 	return nil
 }
 
-// bindLocked takes the three sockets or none.
+// bindLocked takes all sockets or none.
 func (s *Server) bindLocked() (err error) {
 	a := s.cfg.Listen.Addr()
 	defer func() {
@@ -92,6 +100,9 @@ func (s *Server) bindLocked() (err error) {
 		if *c, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(at)); err != nil {
 			return fmt.Errorf("origin: listen on udp %s: %w", at, err)
 		}
+	}
+	if s.mms != nil {
+		return s.mms.bind(s.cfg.MMS)
 	}
 	return nil
 }
@@ -131,6 +142,9 @@ func (s *Server) Close() error {
 	s.closed = true
 	close(s.done)
 	closeAll(s.listener, s.rtp, s.rtcp)
+	if s.mms != nil {
+		s.mms.close()
+	}
 	conns, sessions := s.takeLocked()
 	s.mu.Unlock()
 	for _, c := range conns {
@@ -173,6 +187,9 @@ func (s *Server) URL(path string) string {
 // Snapshot is a copy of what the origin has seen so far.
 func (s *Server) Snapshot() Log {
 	l := s.seen.snapshot()
+	if s.mms != nil {
+		l.Connections = s.mms.count()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l.Sessions = len(s.sessions)
