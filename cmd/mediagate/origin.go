@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os/signal"
 	"strings"
@@ -60,10 +61,7 @@ func newOrigin() *cobra.Command {
 			if err := o.Start(); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "serving %s\n", o.URL(path))
-			if w, ok := o.(*origin.Server); ok && w.MMSURL("") != "" {
-				fmt.Fprintf(cmd.OutOrStdout(), "serving %s\n", w.MMSURL(path))
-			}
+			tellURLs(cmd.OutOrStdout(), o, path)
 			return o.Run(ctx)
 		},
 	}
@@ -82,6 +80,14 @@ func newOrigin() *cobra.Command {
 	fs.StringVar(&f.logLevel, "log-level", "warn", "debug, info, warn or error")
 	fs.StringVar(&f.logFormat, "log-format", "console", "json or console")
 	return cmd
+}
+
+// tellURLs prints where the origin can be reached, a line for each protocol.
+func tellURLs(w io.Writer, o embedded, path string) {
+	fmt.Fprintf(w, "serving %s\n", o.URL(path))
+	if s, ok := o.(*origin.Server); ok && s.MMSURL(path) != "" {
+		fmt.Fprintf(w, "serving %s\n", s.MMSURL(path))
+	}
 }
 
 // build returns the origin that the flags describe, and the path of something to play.
