@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"mediagate/internal/asf"
 	"mediagate/internal/lab"
 	"mediagate/internal/origin"
+	"mediagate/internal/player"
 )
 
 // Commands of a whole session in order, as low halves of their MIDs: what a
@@ -45,6 +47,71 @@ func TestMMSPlayersDirect(t *testing.T) {
 	d.Wait(recordLimit, "a whole session of each player", whole)
 	d.End()
 	judgeDissection(t, d.Frames(), addr, sample)
+}
+
+// TestMMSSeekDirect: libmms asks for another position while packets are coming,
+// with no StopPlaying before, and writes the rest of the file from there.
+func TestMMSSeekDirect(t *testing.T) {
+	sample := lab.SampleASF(t)
+	from := mmsOrigin(t, lab.Loopback(t), origin.Config{Speed: 4}, nil)
+	seeks(t, from.Addr.Addr(), sample)
+}
+
+// seeks plays from the second second on, which libmms takes for 5.1: it adds
+// the file's preroll of 3.1 s.
+func seeks(t *testing.T, server netip.Addr, sample []byte) {
+	t.Helper()
+	p := lab.PlayMMS(t, lab.LibMMS("mmst", "-s", "2"), "mms://"+server.String()+"/sample.wmv", nil)
+	got := p.WaitEnd(sample, playLimit)
+	first := lab.FirstPacket(got, sample)
+	if first < 40 || first > 120 {
+		t.Fatalf("the first packet after the header is number %d of 157", first)
+	}
+	if diff := lab.DiffASF(got, sample, first); diff != "" {
+		t.Errorf("after a seek: %s", diff)
+	}
+}
+
+// TestMMSOwnPlayerDirect: what only the built-in player does here (packet
+// pairs, resend requests, a log) is MMS for the dissector too.
+func TestMMSOwnPlayerDirect(t *testing.T) {
+	addr, sample := lab.Loopback(t), lab.SampleASF(t)
+	d := lab.StartDissection(t, nil, "lo", "host "+addr.String())
+	mmsOrigin(t, addr, origin.Config{Speed: 4, DropEvery: 10}, nil)
+	for _, scheme := range []string{"mmsu", "mmst"} {
+		ownPlayer(t, scheme+"://"+addr.String()+"/sample.wmv", sample, scheme == "mmsu")
+	}
+	d.Wait(recordLimit, "resend requests and both sessions", func(frames []lab.Dissected) bool {
+		resend, closed := 0, 0
+		for _, f := range frames {
+			resend += f.Resend
+			if f.ToServer && slices.Contains(f.Commands, 0x0d) {
+				closed++
+			}
+		}
+		return resend >= 15 && closed == 2
+	})
+	d.End()
+	judgeDissection(t, d.Frames(), addr, sample)
+}
+
+// ownPlayer plays a whole file with the built-in player and compares what it
+// writes with the file.
+func ownPlayer(t *testing.T, url string, file []byte, resent bool) *player.Report {
+	t.Helper()
+	var got bytes.Buffer
+	report, err := player.Play(t.Context(), player.Options{URL: url, Resend: true, PacketPair: true, Output: &got})
+	if err != nil {
+		t.Fatalf("play %s: %v: %+v", url, err, report)
+	}
+	if report.Lost != 0 || !report.EndOfStream || (report.Resent > 0) != resent {
+		t.Errorf("play %s: %+v", url, report)
+	}
+	// A buffer cannot be sought in: the header says broadcast, not how many packets.
+	if diff := lab.DiffPackets(got.Bytes(), file, 0); diff != "" {
+		t.Errorf("play %s: %s", url, diff)
+	}
+	return report
 }
 
 // mmsStream is one MMS connection as the dissector saw it.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,7 +63,17 @@ func DiffASF(got, want []byte, first int) string {
 	if at := differAt(got[:len(w.Header)], w.Header); at >= 0 {
 		return fmt.Sprintf("the header differs at byte %d of %d", at, len(w.Header))
 	}
-	rest, size := got[len(w.Header):], w.PacketSize
+	return DiffPackets(got, want, first)
+}
+
+// DiffPackets is DiffASF for players that write a header of their own of the
+// same length.
+func DiffPackets(got, want []byte, first int) string {
+	w, err := asf.Parse(want)
+	if err != nil {
+		return "the file played: " + err.Error()
+	}
+	rest, size := got[min(len(got), len(w.Header)):], w.PacketSize
 	for i, packet := range w.Packets[min(first, len(w.Packets)):] {
 		if len(rest) < size {
 			return fmt.Sprintf("%d bytes where packet %d of %d should be", len(rest), first+i, len(w.Packets))
@@ -76,6 +87,17 @@ func DiffASF(got, want []byte, first int) string {
 		return fmt.Sprintf("%d bytes behind the last packet", len(rest))
 	}
 	return ""
+}
+
+// FirstPacket is the number of the packet of the file played that a player
+// wrote first, -1 if it is none of them.
+func FirstPacket(got, want []byte) int {
+	w, err := asf.Parse(want)
+	if err != nil || len(got) < len(w.Header)+w.PacketSize {
+		return -1
+	}
+	first := got[len(w.Header):][:w.PacketSize]
+	return slices.IndexFunc(w.Packets, func(p []byte) bool { return bytes.Equal(p, first) })
 }
 
 // differAt is where two byte strings of one length differ first, -1 nowhere.
