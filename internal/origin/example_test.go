@@ -8,15 +8,18 @@ import (
 )
 
 func ExampleServer() {
-	s, err := origin.New(origin.Config{Listen: netip.MustParseAddrPort("127.0.0.40:8554"), Media: 5004})
+	s, err := origin.New(origin.Config{Listen: netip.MustParseAddrPort("127.0.0.40:8554"), Media: 5004,
+		MMS: netip.MustParseAddrPort("127.0.0.40:1755")})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println(s.URL("sample.wmv"), s.Snapshot().Sessions)
+	fmt.Println(s.MMSURL("sample.wmv"), s.Snapshot().Connections)
 	fmt.Println(s.Close())
 	// Output:
 	// rtsp://127.0.0.40:8554/sample.wmv 0
+	// mms://127.0.0.40:1755/sample.wmv 0
 	// <nil>
 }
 

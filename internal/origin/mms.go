@@ -25,7 +25,8 @@ const (
 // mms is the MMS half of a Server: a TCP listener, and a UDP socket for resend requests at the same port. Media over UDP
 // leave from the Server's RTP socket. [MS-MMSP] 3.2.
 type mms struct {
-	server *Server
+	server   *Server
+	patience time.Duration // wholeMessage, but in tests
 
 	mu       sync.Mutex // guards what follows; never held over I/O
 	listener *net.TCPListener
@@ -33,7 +34,9 @@ type mms struct {
 	conns    map[uint32]*mmsConn // by Client-ID, which is random: [MS-MMSP] 3.2.3 and 5.1
 }
 
-func newMMS(s *Server) *mms { return &mms{server: s, conns: map[uint32]*mmsConn{}} }
+func newMMS(s *Server) *mms {
+	return &mms{server: s, patience: wholeMessage, conns: map[uint32]*mmsConn{}}
+}
 
 // bind takes both sockets or none. [MS-MMSP] 3.2.5.11.1: resend requests come to the UDP port with the TCP port's number.
 func (m *mms) bind(at netip.AddrPort) error {
@@ -175,6 +178,7 @@ func (m *mms) resend(b []byte, from netip.AddrPort) {
 		}
 	}
 	m.server.seen.resend(r)
+	m.server.log.Debug("mms resend request", zap.Stringer("client", from), zap.Int("packets", len(r.Packets)), zap.Int("resent", r.Resent))
 }
 
 // MMSAddr is the bound MMS address; before Start it is the configured one, and not valid if there is none.

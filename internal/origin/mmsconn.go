@@ -124,10 +124,10 @@ func (c *mmsConn) deadline() (time.Time, func() error) {
 		return func() error { return fmt.Errorf("origin: read message: %s: %w", what, os.ErrDeadlineExceeded) }
 	}
 	if !c.connected {
-		return c.begin.Add(wholeMessage), late("no first message")
+		return c.begin.Add(c.mms.patience), late("no first message")
 	}
 	if c.reader.InMessage() {
-		return c.heard.Add(wholeMessage), late("half a message")
+		return c.heard.Add(c.mms.patience), late("half a message")
 	}
 	c.writing.Lock()
 	quiet := c.spoke

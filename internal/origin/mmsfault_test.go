@@ -245,3 +245,27 @@ func TestSelection(t *testing.T) {
 		t.Error("a new beginning waits for a key frame")
 	}
 }
+
+// TestMMSSilence says nothing, or half of something.
+func TestMMSSilence(t *testing.T) {
+	s := serveMMS(t, "127.0.0.32", Config{Ping: 50 * time.Millisecond})
+	s.mms.patience = 100 * time.Millisecond // before anybody connects
+	dialMMS(t, s).ended()
+	half := mmswire.AppendPacket(nil, 0, 0, mmswire.Encode(&mmswire.Connect{SubscriberName: subscriber}))
+	c := dialMMS(t, s)
+	if _, err := c.tcp.Write(half[:40]); err != nil {
+		t.Fatal(err)
+	}
+	c.ended()
+	c = dialMMS(t, s)
+	ask[*mmswire.ReportConnectedEX](c, &mmswire.Connect{SubscriberName: subscriber})
+	if _, err := c.tcp.Write(half[:10]); err != nil {
+		t.Fatal(err)
+	}
+	for m, err := c.next(); err == nil; m, err = c.next() {
+		if m.MID() != mmswire.MIDPing {
+			t.Fatalf("%s", m.MID())
+		}
+	}
+	eventually(t, "no connection is left", func() bool { return s.Snapshot().Connections == 0 })
+}

@@ -26,7 +26,10 @@ const (
 
 // handle answers one message; an error ends the connection. [MS-MMSP] 3.2.5.
 func (c *mmsConn) handle(msg mmswire.Message) error {
-	c.server.seen.message(messageOf(c.client, msg))
+	entry := messageOf(c.client, msg)
+	c.server.seen.message(entry)
+	c.server.log.Debug("mms message", zap.Stringer("client", c.client), zap.Stringer("message", entry.MID),
+		zap.String("text", entry.Text), zap.Uint32("incarnation", entry.PlayIncarnation))
 	if first, ok := msg.(*mmswire.Connect); ok {
 		return c.connect(first)
 	}
