@@ -83,17 +83,21 @@ func New(cfg *config.Config, opt Options) (*Gateway, error) {
 }
 
 func newRelay(cfg *config.Config, log *zap.Logger) (*udprelay.Relay, error) {
-	latch := udprelay.LatchSameAddress
-	if cfg.Relay.ClientMedia.Latch == config.LatchOff {
-		latch = udprelay.LatchOff
-	}
 	return udprelay.New(udprelay.Config{
 		ClientPorts: udprelay.PortRange(cfg.Relay.ClientMedia.Ports),
 		OriginPorts: udprelay.PortRange(cfg.Relay.OriginMedia.Ports),
-		Latch:       latch,
+		Latch:       latchPolicy(cfg.Relay.ClientMedia.Latch),
+		OriginLatch: latchPolicy(cfg.Relay.OriginMedia.Latch),
 		Linger:      time.Duration(cfg.Relay.Linger),
 		Logger:      log.Named("udprelay"),
 	})
+}
+
+func latchPolicy(name string) udprelay.LatchPolicy {
+	if name == config.LatchOff {
+		return udprelay.LatchOff
+	}
+	return udprelay.LatchSameAddress
 }
 
 // Run binds everything, serves until Shutdown, Close or the end of ctx (which is as Close), and returns nil then. An error

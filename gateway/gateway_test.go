@@ -77,6 +77,7 @@ func build(t *testing.T, listen string, node netip.AddrPort, log string) *Gatewa
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.VirtualServers = cfg.VirtualServers[:1]
 	cfg.VirtualServers[0].Listen = []config.Listen{at}
 	cfg.Sessions.Log = log
 	g, err := New(cfg, Options{})

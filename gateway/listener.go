@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"syscall"
 
 	"mediagate/internal/config"
@@ -29,7 +30,11 @@ func (g *Gateway) listen(ctx context.Context) (err error) {
 	var faults []error
 	for _, vs := range g.servers {
 		for _, at := range vs.cfg.Listen {
-			l, err := lc.Listen(ctx, "tcp", at.String())
+			network := "tcp"
+			if at.Addr.Is4() {
+				network = "tcp4" // else 0.0.0.0 would be every IPv6 address too
+			}
+			l, err := lc.Listen(ctx, network, at.String())
 			if err != nil {
 				faults = append(faults, &ListenError{VirtualServer: vs.name, At: at, Err: err})
 				continue
@@ -40,41 +45,56 @@ func (g *Gateway) listen(ctx context.Context) (err error) {
 	if len(faults) > 0 {
 		return errors.Join(faults...)
 	}
-	for _, addr := range g.mediaAddrs() {
+	return g.openMedia()
+}
+
+// openMedia binds the UDP ports that players know: the shared pair, and for MMS the port that requests of lost packets
+// come to, which has the number of the TCP port ([MS-MMSP] 1.9).
+func (g *Gateway) openMedia() error {
+	media, resend := g.mediaAddrs()
+	var faults []error
+	for _, addr := range media {
 		if err := g.relay.Open(addr); err != nil {
 			faults = append(faults, fmt.Errorf("gateway: open media ports: %w", err))
+		}
+	}
+	for _, at := range resend {
+		if err := g.relay.OpenResend(at); err != nil {
+			faults = append(faults, fmt.Errorf("gateway: open UDP port of MMS (\"udp: false\" does without): %w", err))
 		}
 	}
 	return errors.Join(faults...)
 }
 
 // mediaAddrs are the addresses that players will get media from: those we listen on, each address of the machine for a
-// wildcard. Addresses that come up later are bound at their first session.
-func (g *Gateway) mediaAddrs() []netip.Addr {
-	seen := make(map[netip.Addr]bool)
-	var all []netip.Addr
-	add := func(a netip.Addr) {
-		if a = a.Unmap(); !seen[a] {
-			seen[a] = true
-			all = append(all, a)
-		}
-	}
+// wildcard; and of virtual servers for MMS, addresses and ports. Addresses that come up later are bound at their first
+// session. A virtual server without UDP needs none.
+func (g *Gateway) mediaAddrs() (media []netip.Addr, resend []netip.AddrPort) {
 	for _, vs := range g.servers {
-		for _, at := range vs.cfg.Listen {
-			if at.Addr.IsValid() && !at.Addr.IsUnspecified() {
-				add(at.Addr)
-				continue
+		if !vs.cfg.UDP {
+			continue
+		}
+		for _, bound := range vs.addrs() {
+			addrs := []netip.Addr{bound.Addr()}
+			if bound.Addr().IsUnspecified() {
+				addrs = hostAddrs(bound.Addr())
 			}
-			for _, a := range hostAddrs() {
-				add(a)
+			for _, a := range addrs {
+				if !slices.Contains(media, a) {
+					media = append(media, a)
+				}
+				if vs.cfg.Protocol == config.ProtocolMMS {
+					resend = append(resend, netip.AddrPortFrom(a, bound.Port()))
+				}
 			}
 		}
 	}
-	return all
+	return media, resend
 }
 
-// hostAddrs are the addresses of this machine that players can use.
-func hostAddrs() []netip.Addr {
+// hostAddrs are the addresses of this machine that players can use who connect to a wildcard: every one for "::", those
+// of IPv4 for "0.0.0.0".
+func hostAddrs(wildcard netip.Addr) []netip.Addr {
 	ifaddrs, err := net.InterfaceAddrs()
 	if err != nil {
 		return nil // each address is bound at its first session then
@@ -85,8 +105,10 @@ func hostAddrs() []netip.Addr {
 		if !ok {
 			continue
 		}
-		if addr, ok := netip.AddrFromSlice(ipnet.IP); ok && !addr.Unmap().IsLinkLocalUnicast() {
-			all = append(all, addr.Unmap())
+		addr, ok := netip.AddrFromSlice(ipnet.IP)
+		addr = addr.Unmap()
+		if ok && !addr.IsLinkLocalUnicast() && (wildcard.Is6() || addr.Is4()) {
+			all = append(all, addr)
 		}
 	}
 	return all

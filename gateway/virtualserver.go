@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"mediagate/balancer"
 	"mediagate/internal/config"
+	"mediagate/mms"
 	"mediagate/rtsp"
 )
 
@@ -25,15 +27,41 @@ type virtualServer struct {
 	endOnce   sync.Once
 }
 
+// proxy is one protocol's part of a virtual server.
+type proxy interface {
+	server
+	Sessions() int
+}
+
 func (g *Gateway) newVirtualServer(c *config.VirtualServer) (*virtualServer, error) {
-	pool := g.pools[c.Pool]
-	if pool == nil {
-		return nil, fmt.Errorf("gateway: find pool %q: there is none", c.Pool)
+	var p proxy
+	route, err := g.newRouter(c)
+	if err == nil {
+		switch c.Protocol {
+		case config.ProtocolRTSP:
+			p, err = g.newRTSP(c, route)
+		case config.ProtocolMMS:
+			p, err = g.newMMS(c, route)
+		default:
+			err = fmt.Errorf("gateway: choose protocol %q: there is none", c.Protocol)
+		}
 	}
-	proxy, err := rtsp.New(rtsp.Config{
+	if err != nil {
+		return nil, err
+	}
+	return &virtualServer{
+		name: c.Name, cfg: c, server: p, sessions: p.Sessions,
+		drained: make(chan struct{}),
+	}, nil
+}
+
+func (g *Gateway) newRTSP(c *config.VirtualServer, r *router) (*rtsp.Proxy, error) {
+	return rtsp.New(rtsp.Config{
 		VirtualServer: c.Name,
-		Pool:          pool,
+		Pool:          r.pool,
+		Route:         r.route,
 		Relay:         g.relay,
+		NoUDP:         !c.UDP,
 		Limits:        rtspLimits(&g.cfg.Limits),
 		Timeouts:      rtspTimeouts(&g.cfg.Timeouts),
 		Connections:   g.cfg.Limits.Connections,
@@ -42,13 +70,26 @@ func (g *Gateway) newVirtualServer(c *config.VirtualServer) (*virtualServer, err
 		Record:        g.record,
 		Logger:        g.log.Named("rtsp").With(zap.String("virtual_server", c.Name)),
 	})
-	if err != nil {
-		return nil, err
+}
+
+func (g *Gateway) newMMS(c *config.VirtualServer, r *router) (*mms.Proxy, error) {
+	cfg := mms.Config{
+		VirtualServer: c.Name,
+		Pool:          r.pool,
+		Route:         r.route,
+		ByPath:        r.byPath,
+		Relay:         g.relay,
+		NoUDP:         !c.UDP,
+		Timeouts:      mmsTimeouts(&g.cfg.Timeouts),
+		Connections:   g.cfg.Limits.Connections,
+		Record:        g.record,
+		Logger:        g.log.Named("mms").With(zap.String("virtual_server", c.Name)),
 	}
-	return &virtualServer{
-		name: c.Name, cfg: c, server: proxy, sessions: proxy.Sessions,
-		drained: make(chan struct{}),
-	}, nil
+	if words := strings.Fields(g.opt.Version); len(words) > 0 {
+		cfg.Version = words[0] // what it was built with is no player's concern
+	}
+	cfg.Limits.Message = int(g.cfg.Limits.MMSMessage)
+	return mms.New(cfg)
 }
 
 func rtspLimits(l *config.Limits) rtsp.Limits {
@@ -69,29 +110,15 @@ func rtspTimeouts(t *config.Timeouts) rtsp.Timeouts {
 	}
 }
 
-// newPool makes a pool with its monitor; an interval of 0 switches the monitor off.
-func newPool(c *config.Pool, cfg *config.Config, log *zap.Logger) (*balancer.Pool, error) {
-	policy, err := balancer.PolicyByName(c.Policy)
-	if err != nil {
-		return nil, err
+func mmsTimeouts(t *config.Timeouts) mms.Timeouts {
+	return mms.Timeouts{
+		FirstRequest: time.Duration(t.FirstRequest),
+		Message:      time.Duration(t.Message),
+		Connect:      time.Duration(t.Connect),
+		Response:     time.Duration(t.Response),
+		Write:        time.Duration(t.Write),
+		Idle:         time.Duration(t.Idle),
 	}
-	nodes := make([]balancer.Node, 0, len(c.Nodes))
-	for _, n := range c.Nodes {
-		nodes = append(nodes, balancer.Node{
-			Name: n.Name, Addr: n.Address, Weight: n.Weight,
-			Ports: map[string]uint16{rtsp.Service: n.Ports.RTSP},
-		})
-	}
-	pool := balancer.Config{
-		Name: c.Name, Nodes: nodes, Policy: policy,
-		Interval: time.Duration(c.Monitor.Interval), Timeout: time.Duration(c.Monitor.Timeout),
-		Rise: c.Monitor.Rise, Fall: c.Monitor.Fall,
-		Logger: log.Named("balancer"),
-	}
-	if c.Monitor.Interval > 0 {
-		pool.Monitors = map[string]balancer.Monitor{rtsp.Service: rtsp.NewProbe(time.Duration(c.Monitor.Timeout))}
-	}
-	return balancer.New(pool)
 }
 
 func (vs *virtualServer) addrs() []netip.AddrPort {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -19,16 +20,17 @@ import (
 
 // runFlags are the flags of run.
 type runFlags struct {
-	config, origin string
-	listen         []string
+	config, origin    string
+	listen, listenMMS []string
 }
 
 func newRun() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
-		Use:   "run (-c FILE | --origin ADDR [--listen ADDR])",
+		Use:   "run (-c FILE | --origin ADDR [--listen ADDR] [--listen-mms ADDR])",
 		Short: "Run the gateway",
-		Long: "run serves a configuration file, or one origin server without a file: RTSP on port 554 of every address.\n\n" +
+		Long: "run serves a configuration file, or one origin server without a file: RTSP on port 554 and MMS on port 1755 of\n" +
+			"every address. The port in --origin is the server's RTSP port; its MMS port is 1755.\n\n" +
 			"SIGTERM and SIGINT drain: no new sessions, present ones run on until timeouts.drain is over; a second one\n" +
 			"stops now. SIGHUP opens the session log anew after it was rotated; it does not read the configuration again\n" +
 			"in this version.\n\n" +
@@ -51,7 +53,9 @@ func newRun() *cobra.Command {
 	cmd.Flags().StringVarP(&f.config, "config", "c", "", "configuration `FILE`")
 	cmd.Flags().StringVar(&f.origin, "origin", "", "serve the one origin at `ADDR`, an IP address with or without a port")
 	cmd.Flags().StringArrayVar(&f.listen, "listen", nil,
-		"with --origin: listen on `ADDR`, such as :8554 or 192.0.2.1:554, instead of :554; may be repeated")
+		"with --origin: listen on `ADDR`, such as :8554 or 192.0.2.1:554, instead of :554, and for MMS on the same address; may be repeated")
+	cmd.Flags().StringArrayVar(&f.listenMMS, "listen-mms", nil,
+		"with --origin: listen on `ADDR` for MMS, such as :11755, instead of :1755; may be repeated")
 	return cmd
 }
 
@@ -64,23 +68,53 @@ func (f runFlags) load() (*config.Config, error) {
 		return nil, usagef("-c and --origin exclude each other")
 	case f.config != "" && f.listen != nil:
 		return nil, usagef("--listen goes with --origin; a file has its own listen addresses")
+	case f.config != "" && f.listenMMS != nil:
+		return nil, usagef("--listen-mms goes with --origin; a file has its own listen addresses")
 	case f.config != "":
 		return config.Load(f.config)
 	}
 	cfg, err := config.ForOrigin(f.origin)
-	if err != nil || f.listen == nil {
+	if err != nil || f.listen == nil && f.listenMMS == nil {
 		return cfg, err
 	}
-	vs := &cfg.VirtualServers[0]
-	vs.Listen = nil
-	for _, text := range f.listen {
-		l, err := config.ParseListen(text)
-		if err != nil {
-			return nil, config.Faults{{File: "--listen", Text: text, What: err.Error()}}
+	rtsp, mms := &cfg.VirtualServers[0], &cfg.VirtualServers[1]
+	if f.listen != nil {
+		if rtsp.Listen, err = parseListens("--listen", f.listen); err != nil {
+			return nil, err
 		}
-		vs.Listen = append(vs.Listen, l)
+		mms.Listen = sameAddresses(rtsp.Listen, mms.Listen[0].Port)
+	}
+	if f.listenMMS != nil {
+		if mms.Listen, err = parseListens("--listen-mms", f.listenMMS); err != nil {
+			return nil, err
+		}
 	}
 	return cfg, cfg.Validate()
+}
+
+// parseListens reads the values of a flag.
+func parseListens(flag string, texts []string) ([]config.Listen, error) {
+	var all []config.Listen
+	for _, text := range texts {
+		l, err := config.ParseListen(text)
+		if err != nil {
+			return nil, config.Faults{{File: flag, Text: text, What: err.Error()}}
+		}
+		all = append(all, l)
+	}
+	return all, nil
+}
+
+// sameAddresses is another port of each address, once.
+func sameAddresses(list []config.Listen, port uint16) []config.Listen {
+	var all []config.Listen
+	for _, l := range list {
+		l.Port = port
+		if !slices.Contains(all, l) {
+			all = append(all, l)
+		}
+	}
+	return all
 }
 
 // serve runs the gateway until a signal stops it.

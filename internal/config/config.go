@@ -3,15 +3,21 @@ package config
 import "net/netip"
 
 // Protocols that a virtual server may speak.
-const ProtocolRTSP = "rtsp"
+const (
+	ProtocolRTSP = "rtsp"
+	ProtocolMMS  = "mms"
+)
 
 // Policies by which a pool chooses a node.
 const (
 	PolicyRoundRobin    = "round-robin"
 	PolicyLeastSessions = "least-sessions"
+	PolicyRandomTwo     = "random-two"
+	PolicyHashURL       = "hash-url"
+	PolicyHashClient    = "hash-client"
 )
 
-// Latch policies of relay.client_media.latch.
+// Latch policies of relay.client_media.latch and relay.origin_media.latch.
 const (
 	LatchOff         = "off"
 	LatchSameAddress = "same-address"
@@ -45,7 +51,16 @@ type VirtualServer struct {
 	Name     string   `yaml:"name"`
 	Protocol string   `yaml:"protocol"`
 	Listen   []Listen `yaml:"listen"`
-	Pool     string   `yaml:"pool"` // the name of a Pool
+	Pool     string   `yaml:"pool"`   // the name of a Pool
+	UDP      bool     `yaml:"udp"`    // whether players may have their media over UDP; false sends them to TCP
+	Routes   []Route  `yaml:"routes"` // the first that matches leads to its pool; if none does, Pool serves
+}
+
+// Route leads some of a virtual server's sessions to another pool. A session must match all that the route names.
+type Route struct {
+	Host string `yaml:"host"` // the host in the URL, without port, in any case; "" matches every host
+	Path string `yaml:"path"` // a prefix of whole segments of the URL's path, in any case; "" matches every path
+	Pool string `yaml:"pool"` // the name of a Pool
 }
 
 // Pool is a group of nodes and the way one of them is chosen.
@@ -63,6 +78,7 @@ type Monitor struct {
 	Timeout  Duration `yaml:"timeout"`  // of one probe; shorter than Interval
 	Rise     int      `yaml:"rise"`     // good probes in a row that bring a node back
 	Fall     int      `yaml:"fall"`     // bad probes in a row that take a node out
+	MMSPath  string   `yaml:"mms_path"` // a file that the MMS probe opens and whose header it reads; "": it only connects
 }
 
 // Node is one origin server.
@@ -76,6 +92,7 @@ type Node struct {
 // Ports are a node's ports by protocol.
 type Ports struct {
 	RTSP uint16 `yaml:"rtsp"`
+	MMS  uint16 `yaml:"mms"`
 }
 
 // Relay says which UDP ports carry media.
@@ -94,6 +111,7 @@ type ClientMedia struct {
 // OriginMedia is the side of the relay that faces the nodes.
 type OriginMedia struct {
 	Ports PortRange `yaml:"ports"`
+	Latch string    `yaml:"latch"` // off or same-address
 }
 
 // Limits bound what one client or origin can make the gateway hold. Sizes are in bytes.
@@ -107,6 +125,7 @@ type Limits struct {
 	Connections  int  `yaml:"connections"`   // client connections of each virtual server
 	Pipeline     int  `yaml:"pipeline"`      // requests of one connection that wait for their reply
 	SyntaxErrors int  `yaml:"syntax_errors"` // the one that ends a connection
+	MMSMessage   Size `yaml:"mms_message"`   // a packet of MMS messages, its header included
 }
 
 // Timeouts bound how long the gateway waits.

@@ -108,6 +108,8 @@ func (d *decoder) list(path string, n ast.Node, v reflect.Value) {
 // setElementDefault gives a new list entry the defaults of its kind.
 func setElementDefault(v reflect.Value) {
 	switch p := v.Addr().Interface().(type) {
+	case *VirtualServer:
+		*p = defaultVirtualServer()
 	case *Pool:
 		*p = defaultPool()
 	case *Node:

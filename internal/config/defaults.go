@@ -3,8 +3,11 @@ package config
 import "time"
 
 // The ports that a node answers on if the file does not say.
-// RFC 2326, section 3.2: 554 is the default RTSP port.
-const defaultRTSPPort = 554
+// RFC 2326, section 3.2: 554 is the default RTSP port. [MS-MMSP] 1.9: 1755 is that of MMS, for TCP and UDP.
+const (
+	defaultRTSPPort = 554
+	defaultMMSPort  = 1755
+)
 
 // Default returns the configuration of an empty file: every default, no virtual server and no pool.
 func Default() *Config {
@@ -27,7 +30,11 @@ func defaultRelay() Relay {
 			Latch: LatchSameAddress,
 		},
 		// 5,000 pairs, below the ports that Linux gives to outgoing connections (32768 and up).
-		OriginMedia: OriginMedia{Ports: PortRange{20000, 29999}},
+		OriginMedia: OriginMedia{
+			Ports: PortRange{20000, 29999},
+			// Windows Media Services name the port that they send from; some others do not, or name a wrong one.
+			Latch: LatchSameAddress,
+		},
 		// A playlist switch closes and binds the same client port again within this time (KB319381).
 		Linger: Duration(2 * time.Second),
 	}
@@ -44,6 +51,7 @@ func defaultLimits() Limits {
 		Connections:  20000,     // two descriptors each, and the media's
 		Pipeline:     32,        // players send one, seldom five
 		SyntaxErrors: 3,         // a player's slip is answered, a scanner is not listened to
+		MMSMessage:   64 << 10,  // the largest, a log, is a few KiB; ASF headers come in data packets
 	}
 }
 
@@ -58,6 +66,8 @@ func defaultTimeouts() Timeouts {
 		Drain:        Duration(30 * time.Second), // below the 90 s after which service managers kill
 	}
 }
+
+func defaultVirtualServer() VirtualServer { return VirtualServer{UDP: true} }
 
 func defaultPool() Pool {
 	return Pool{
@@ -75,4 +85,6 @@ func defaultMonitor() Monitor {
 	}
 }
 
-func defaultNode() Node { return Node{Ports: Ports{RTSP: defaultRTSPPort}, Weight: 1} }
+func defaultNode() Node {
+	return Node{Ports: Ports{RTSP: defaultRTSPPort, MMS: defaultMMSPort}, Weight: 1}
+}

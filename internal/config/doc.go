@@ -1,6 +1,6 @@
 // Package config reads mediagate's one YAML file into a plain, checked struct.
 //
-// What it is: the only place that knows the names, defaults, ranges and cross checks of the configuration. Reading is
+// What it is: the only place that knows the names, defaults, ranges and cross checks of the configuration, and what a route matches. Reading is
 // strict: an unknown key is a fault, and all faults of a file are told at once, each with its line and column, the
 // offending text and a sentence that says what to do.
 //

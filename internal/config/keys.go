@@ -11,14 +11,13 @@ var laterKeys = map[string]string{
 	"admin":                      "the admin API is",
 	"sessions.w3c_log":           "the W3C log is",
 	"sessions.trace_dir":         "session traces are",
-	"pools[].nodes[].ports.mms":  "MMS is",
 	"pools[].nodes[].ports.http": "Windows Media HTTP streaming is",
 }
 
 // laterProtocols and laterPolicies are values of the same kind.
 var (
-	laterProtocols = map[string]string{"mms": "MMS is", "http": "Windows Media HTTP streaming is"}
-	laterPolicies  = []string{"least-bandwidth", "random-two", "hash-url", "hash-client"}
+	laterProtocols = map[string]string{"http": "Windows Media HTTP streaming is"}
+	laterPolicies  = []string{"least-bandwidth"}
 )
 
 // pattern returns a path without the numbers of its list entries.

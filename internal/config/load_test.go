@@ -96,6 +96,10 @@ func TestForOrigin(t *testing.T) {
 		{"IPv6", "2001:db8::1", "2001:db8::1", 554},
 		{"IPv6 in brackets", "[2001:db8::1]", "2001:db8::1", 554},
 		{"IPv6 and port", "[2001:db8::1]:8554", "2001:db8::1", 8554},
+		{"zone", "fe80::1%eth0", "fe80::1%eth0", 554},
+		{"zone and port", "[fe80::1%eth0]:8554", "fe80::1%eth0", 8554},
+		{"zone written twice", "fe80::1%%eth0", "", 0},
+		{"zone written twice, and port", "[fe80::1%%eth0]:554", "", 0},
 		{"IPv4 in IPv6", "::ffff:192.0.2.11", "192.0.2.11", 554},
 		{"empty", "", "", 0},
 		{"name", "origin.test", "", 0},
@@ -122,8 +126,14 @@ func TestForOrigin(t *testing.T) {
 				t.Errorf("the zero configuration has faults: %v", err)
 			}
 			n := c.Pools[0].Nodes[0]
-			if n.Address.String() != tt.node || n.Ports.RTSP != tt.port {
-				t.Errorf("got %v port %d, want %s port %d", n.Address, n.Ports.RTSP, tt.node, tt.port)
+			if n.Address.String() != tt.node || n.Ports.RTSP != tt.port || n.Ports.MMS != 1755 {
+				t.Errorf("got %v ports %v, want %s port %d", n.Address, n.Ports, tt.node, tt.port)
+			}
+			for i, want := range []string{"rtsp :554", "mms :1755"} {
+				vs := c.VirtualServers[i]
+				if got := vs.Protocol + " " + vs.Listen[0].String(); got != want || !vs.UDP {
+					t.Errorf("virtual server %d: %s, UDP %v; want %s with UDP", i, got, vs.UDP, want)
+				}
 			}
 		})
 	}

@@ -87,7 +87,13 @@ func readAddress(n ast.Node, a *netip.Addr) error {
 		if _, err := netip.ParseAddrPort(text); err == nil {
 			return errors.New("the port does not belong here; write the address alone and the port as \"ports: {rtsp: ...}\"")
 		}
+		if isURL(text) {
+			return errors.New("a URL is not an address; give the IP address alone")
+		}
 		return errors.New("not an IP address; give an IP address, names are not resolved")
+	}
+	if what := zoneFault(ip.Zone()); what != "" {
+		return errors.New(what)
 	}
 	*a = ip.Unmap()
 	return nil

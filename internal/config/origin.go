@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// ForOrigin returns the configuration of `run --origin addr`: one RTSP virtual server on port 554 of every address in
-// front of one node. addr is an IP address with or without a port: "192.0.2.11", "192.0.2.11:8554", "2001:db8::1" or
-// "[2001:db8::1]:8554". The error is a Faults.
+// ForOrigin returns the configuration of `run --origin addr`: virtual servers for RTSP on port 554 and MMS on port 1755
+// of every address, in this order, in front of one node. addr is an IP address with or without its RTSP port:
+// "192.0.2.11", "192.0.2.11:8554", "2001:db8::1" or "[2001:db8::1]:8554"; its MMS port is 1755. The error is a Faults.
 func ForOrigin(addr string) (*Config, error) {
 	ip, port, what := parseOrigin(addr)
 	if what == "" {
@@ -23,9 +23,14 @@ func ForOrigin(addr string) (*Config, error) {
 	pool.Name, pool.Nodes = "windows-media", []Node{node}
 	c := Default()
 	c.Pools = []Pool{pool}
-	c.VirtualServers = []VirtualServer{{
-		Name: "RTSP Control", Protocol: ProtocolRTSP, Listen: []Listen{{Port: defaultRTSPPort}}, Pool: pool.Name,
-	}}
+	for _, p := range []struct {
+		name, protocol string
+		port           uint16
+	}{{"RTSP Control", ProtocolRTSP, defaultRTSPPort}, {"MMS Control", ProtocolMMS, defaultMMSPort}} {
+		vs := defaultVirtualServer()
+		vs.Name, vs.Protocol, vs.Listen, vs.Pool = p.name, p.protocol, []Listen{{Port: p.port}}, pool.Name
+		c.VirtualServers = append(c.VirtualServers, vs)
+	}
 	return c, nil
 }
 
@@ -36,8 +41,11 @@ func parseOrigin(addr string) (ip netip.Addr, port uint16, what string) {
 	if strings.HasPrefix(addr, "[") && strings.HasSuffix(addr, "]") {
 		bare = addr[1 : len(addr)-1]
 	}
+	if isURL(addr) {
+		return ip, 0, "a URL is not an address; " + give
+	}
 	if ip, err := netip.ParseAddr(bare); err == nil {
-		return ip.Unmap(), defaultRTSPPort, ""
+		return ip.Unmap(), defaultRTSPPort, zoneFault(ip.Zone())
 	}
 	i := strings.LastIndexByte(addr, ':')
 	if i < 0 {
@@ -52,7 +60,7 @@ func parseOrigin(addr string) (ip netip.Addr, port uint16, what string) {
 	if err != nil || n == 0 {
 		return ip, 0, "the port is not a number from 1 to 65535; write for example " + netip.AddrPortFrom(ip, defaultRTSPPort).String()
 	}
-	return ip.Unmap(), uint16(n), ""
+	return ip.Unmap(), uint16(n), zoneFault(ip.Zone())
 }
 
 // nodeAddressFault says why an address cannot be a node's; "" if it can.

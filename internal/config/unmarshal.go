@@ -99,6 +99,9 @@ func (l Listen) MarshalYAML() (any, error) { return l.String(), nil }
 // ParseListen reads ":554", "192.0.2.1:554" or "[2001:db8::1]:554". The error says what to write.
 func ParseListen(text string) (Listen, error) {
 	const give = "not a listen address; give \":554\", \"192.0.2.1:554\" or \"[2001:db8::1]:554\""
+	if isURL(text) {
+		return Listen{}, errors.New("a URL is not a listen address; give \":554\", \"192.0.2.1:554\" or \"[2001:db8::1]:554\"")
+	}
 	i := strings.LastIndexByte(text, ':')
 	if i < 0 {
 		if ip, err := netip.ParseAddr(text); err == nil {
@@ -123,5 +126,23 @@ func ParseListen(text string) (Listen, error) {
 		}
 		return Listen{}, errors.New(give)
 	}
+	if what := zoneFault(ap.Addr().Zone()); what != "" {
+		return Listen{}, errors.New(what)
+	}
 	return Listen{Addr: ap.Addr().Unmap(), Port: ap.Port()}, nil
+}
+
+func isURL(text string) bool { return strings.Contains(text, "://") }
+
+// zoneFault says why the zone of a link-local address (RFC 4007, section 11) cannot be the name or number of an
+// interface; "" if it can, or if there is none. netip takes everything after the first "%".
+func zoneFault(zone string) string {
+	const longest = 15 // Linux: IFNAMSIZ with its NUL is 16
+	switch {
+	case strings.HasPrefix(zone, "%"):
+		return "the zone begins with a second \"%\"; write one, as in \"fe80::1%" + excerpt(strings.TrimLeft(zone, "%")) + "\""
+	case len(zone) > longest, strings.ContainsFunc(zone, func(r rune) bool { return r <= ' ' || r == '/' || r == ':' || r == '%' || r > '~' }):
+		return "the zone after \"%\" is no interface's name; give one that `ip link` shows"
+	}
+	return ""
 }

@@ -24,8 +24,8 @@ func check(c *Config, bad map[string]bool) []problem {
 	k.oneOf("log.format", c.Log.Format, "json", "console")
 	k.printable("sessions.log", c.Sessions.Log)
 	k.virtualServers(c)
-	k.pools(c.Pools)
-	k.relay(c.Relay)
+	k.pools(c)
+	k.relay(c)
 	k.limits(c.Limits)
 	k.timeouts(c.Timeouts)
 	return k.problems
@@ -100,15 +100,16 @@ func (k *checker) virtualServers(c *Config) {
 		if later, ok := laterProtocols[vs.Protocol]; ok {
 			k.say(at+".protocol", "%s not in this version yet; remove this virtual server", later)
 		} else {
-			k.oneOf(at+".protocol", vs.Protocol, ProtocolRTSP)
+			k.oneOf(at+".protocol", vs.Protocol, ProtocolRTSP, ProtocolMMS)
 		}
-		listens = k.listen(at+".listen", vs.Listen, listens)
-		k.poolOf(at+".pool", vs.Pool, c.Pools)
+		listens = k.listen(at+".listen", vs, listens)
+		k.poolOf(at+".pool", vs.Pool, "virtual server", c.Pools)
+		k.routes(at+".routes", vs.Routes, c.Pools)
 	}
 }
 
-// poolOf checks that a virtual server names a pool that is there.
-func (k *checker) poolOf(path, name string, pools []Pool) {
+// poolOf checks that a virtual server or route, which what says, names a pool that is there.
+func (k *checker) poolOf(path, name, what string, pools []Pool) {
 	var known []string
 	for i, p := range pools {
 		if p.Name == name || !k.readable("pools["+strconv.Itoa(i)+"].name") {
@@ -120,7 +121,7 @@ func (k *checker) poolOf(path, name string, pools []Pool) {
 	}
 	switch {
 	case name == "":
-		k.say(path, "the virtual server has no pool; name one of pools")
+		k.say(path, "the %s has no pool; name one of pools", what)
 	case len(known) > 0:
 		k.say(path, "there is no pool of this name; choose one of %s or add it to pools", strings.Join(known, ", "))
 	case len(pools) == 0 && k.readable("pools"):
@@ -134,11 +135,15 @@ type bound struct {
 	path   string
 }
 
-func (k *checker) listen(path string, list []Listen, seen []bound) []bound {
-	if len(list) == 0 {
-		k.say(path, "no listen address; give one such as \":%d\"", defaultRTSPPort)
+func (k *checker) listen(path string, vs VirtualServer, seen []bound) []bound {
+	if len(vs.Listen) == 0 {
+		port := defaultRTSPPort
+		if vs.Protocol == ProtocolMMS {
+			port = defaultMMSPort
+		}
+		k.say(path, "no listen address; give one such as \":%d\"", port)
 	}
-	for i, l := range list {
+	for i, l := range vs.Listen {
 		at := path + "[" + strconv.Itoa(i) + "]"
 		if !k.readable(at) {
 			continue

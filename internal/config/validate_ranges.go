@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // number checks a count against its range.
 func (k *checker) number(path string, got, lo, hi int) {
@@ -21,14 +24,39 @@ func (k *checker) span(path string, got Duration, lo, hi time.Duration) {
 	}
 }
 
-func (k *checker) relay(r Relay) {
+func (k *checker) relay(c *Config) {
+	r := c.Relay
 	const client, origin = "relay.client_media.ports", "relay.origin_media.ports"
 	okClient, okOrigin := k.portRange(client, r.ClientMedia.Ports), k.portRange(origin, r.OriginMedia.Ports)
 	if okClient && okOrigin && r.ClientMedia.Ports.Overlaps(r.OriginMedia.Ports) {
 		k.say(origin, "overlaps with %s %s; move one of them", client, r.ClientMedia.Ports)
 	}
+	if okClient {
+		k.resendPorts(client, r.ClientMedia.Ports, c.VirtualServers)
+	}
+	if okOrigin {
+		k.resendPorts(origin, r.OriginMedia.Ports, c.VirtualServers)
+	}
 	k.oneOf("relay.client_media.latch", r.ClientMedia.Latch, LatchOff, LatchSameAddress)
+	k.oneOf("relay.origin_media.latch", r.OriginMedia.Latch, LatchOff, LatchSameAddress)
 	k.span("relay.linger", r.Linger, 10*time.Millisecond, 5*time.Minute)
+}
+
+// resendPorts refuses a range of media ports that holds the port of an MMS listener: players ask for lost packets there,
+// over UDP ([MS-MMSP] 1.9).
+func (k *checker) resendPorts(path string, r PortRange, servers []VirtualServer) {
+	for i, vs := range servers {
+		if vs.Protocol != ProtocolMMS || !vs.UDP {
+			continue
+		}
+		for j, l := range vs.Listen {
+			at := "virtual_servers[" + strconv.Itoa(i) + "].listen[" + strconv.Itoa(j) + "]"
+			if k.readable(at) && r.Lo <= l.Port && l.Port <= r.Hi {
+				k.say(path, "holds port %d, on which %s takes MMS players' UDP requests; move one of them", l.Port, at)
+				return
+			}
+		}
+	}
 }
 
 // portRange checks one range of media ports.
@@ -65,6 +93,7 @@ func (k *checker) limits(l Limits) {
 	k.number("limits.connections", l.Connections, 1, 1000000)
 	k.number("limits.pipeline", l.Pipeline, 1, 1024)
 	k.number("limits.syntax_errors", l.SyntaxErrors, 1, 100)
+	k.size("limits.mms_message", l.MMSMessage, 4*ki, mi)
 	if l.Field > l.Header && k.readable("limits.header") {
 		k.say("limits.field", "one field of %s would not fit into a header of %s; lower field or raise header", l.Field, l.Header)
 	}
