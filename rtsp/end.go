@@ -65,6 +65,10 @@ func (s *session) endMalformed(err error) *end {
 
 const whyTornDown = "the player tore the session down"
 
+func (s *session) endHTTP(req *rtspwire.Request, err error) *end {
+	return &end{who: sessionlog.WhoClient, why: "the player spoke " + req.Version + ", which is no RTSP", err: err}
+}
+
 // endClientGone tells a proper end (TEARDOWN, or nothing ever set up by a player that had its answers) from a break.
 func (s *session) endClientGone(err error) *end {
 	if s.saidGoodbye() {

@@ -248,17 +248,6 @@ func TestSilentConnections(t *testing.T) {
 	})
 }
 
-// TestConnectionLimit: one connection too many is told so.
-func TestConnectionLimit(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
-		w.connect(worldClient)
-		w.connect(worldClient)
-		if got := string(w.client().receive(t, 0)); !strings.HasPrefix(got, "RTSP/1.0 503") {
-			t.Errorf("got %q", got)
-		}
-	}, func(c *Config) { c.Connections = 2 })
-}
-
 // TestPanicEndsTheSession: a fault of ours ends its session, says so, and leaves nothing behind.
 func TestPanicEndsTheSession(t *testing.T) {
 	t.Run("dial", func(t *testing.T) {

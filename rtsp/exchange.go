@@ -112,6 +112,8 @@ func (s *session) admit(a asked) (*exchange, error) {
 		return ex, errVersion // RFC 2326, section 7.1.1
 	case ex.cseq == "":
 		return ex, errMissingCSeq // RFC 2326, section 12.17: every request MUST carry it; never guessed (trap 32)
+	case s.surplus:
+		return ex, errBusy
 	case !validURL(req.URL):
 		return ex, errBadURL
 	case req.Header.Has("Proxy-Require"):
@@ -170,6 +172,12 @@ func validURL(url string) bool {
 	return ok
 }
 
+// speaksHTTP says that a request is HTTP. What follows it cannot be told from a body of any length (RFC 2326 ends there),
+// and an HTTP client understands no answer of ours but the end of its connection.
+func speaksHTTP(req *rtspwire.Request) bool {
+	return strings.HasPrefix(strings.ToUpper(req.Version), "HTTP/")
+}
+
 // refuse answers a request that is not forwarded.
 func (s *session) refuse(ex *exchange, err error) {
 	if ex.setup != nil {
@@ -184,4 +192,10 @@ func (s *session) refuse(ex *exchange, err error) {
 	s.refused = err
 	s.respond(ex, resp.Append)
 	s.current = nil
+	switch {
+	case speaksHTTP(ex.in):
+		s.endWith(s.endHTTP(ex.in, err))
+	case errors.Is(err, errBusy):
+		s.endWith(endBusy(err))
+	}
 }

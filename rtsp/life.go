@@ -29,6 +29,8 @@ func (s *session) nextDeadline() time.Time {
 func (s *session) lifeDeadline() time.Time {
 	t := &s.proxy.cfg.Timeouts
 	switch {
+	case s.surplus:
+		return s.life.started.Add(min(surplusWait, t.FirstRequest))
 	case !s.life.spoken:
 		return s.life.started.Add(t.FirstRequest)
 	case !s.over.IsZero() && !s.tornDown:
@@ -79,6 +81,10 @@ func (s *session) onTimer(now time.Time) {
 	}
 	s.pushes.expire(now)
 	if s.current == nil && !now.Before(s.lifeDeadline()) {
+		if s.surplus {
+			s.reply(statusOf(errBusy), "")
+			s.endWith(endBusy(errBusy))
+		}
 		s.endWith(s.endSilent())
 	}
 }

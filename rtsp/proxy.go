@@ -28,7 +28,9 @@ type Proxy struct {
 	wg     sync.WaitGroup // sessions and pumps
 	served atomic.Uint64
 	live   atomic.Int64
-	epoch  string // sets the session numbers of two runs apart
+	// surplus counts the connections over the limit that are waited for, see surplus.go.
+	surplus atomic.Int64
+	epoch   string // sets the session numbers of two runs apart
 
 	mu        sync.Mutex // guards what follows
 	draining  bool
@@ -110,17 +112,16 @@ func (p *Proxy) untrack(l net.Listener) {
 
 // ServeConn serves one client connection and returns at once; the connection is the Proxy's from then on.
 func (p *Proxy) ServeConn(conn net.Conn) {
-	if err := p.admit(); err != nil {
-		_ = conn.SetWriteDeadline(time.Now().Add(time.Second)) // an accepted connection takes this much at once
-		_, _ = conn.Write(answer(statusOf(err), "").Append(nil))
-		_ = conn.Close() // a client that we do not serve
-		p.cfg.Logger.Warn("connection refused", zap.Stringer("client", conn.RemoteAddr()), zap.Error(err))
+	places, err := p.admit()
+	if err != nil {
+		p.turnAway(conn, err)
 		return
 	}
 	s := p.newSession(conn)
+	s.surplus = places == &p.surplus
 	go func() {
 		defer p.wg.Done()
-		defer p.live.Add(-1)
+		defer places.Add(-1)
 		defer p.survive(s)
 		s.run()
 	}()
@@ -133,18 +134,23 @@ func (p *Proxy) survive(s *session) {
 	}
 }
 
-func (p *Proxy) admit() error {
+// admit takes a place for a connection, one of those over the limit if need be, and returns where it is counted.
+func (p *Proxy) admit() (*atomic.Int64, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.draining {
-		return errDraining
+	places := &p.live
+	switch {
+	case p.draining:
+		return nil, errDraining
+	case p.live.Load() < int64(p.cfg.Connections):
+	case p.surplus.Load() < maxSurplus:
+		places = &p.surplus
+	default:
+		return nil, errBusy
 	}
-	if p.live.Load() >= int64(p.cfg.Connections) {
-		return errBusy
-	}
-	p.live.Add(1)
+	places.Add(1)
 	p.wg.Add(1) // under the lock that draining is set under: who waits after that waits for this one too
-	return nil
+	return places, nil
 }
 
 // Sessions is the number of conversations that run now, detached ones included.

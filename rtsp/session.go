@@ -19,15 +19,16 @@ import (
 // session is one client's conversation with its origin. All fields below "owner" belong to the goroutine of run; pumps
 // and other sessions reach it through the channels only.
 type session struct {
-	proxy  *Proxy
-	player netip.Addr // never changed; other sessions may look
-	id     string     // of this conversation, in logs and in the record
-	log    *zap.Logger
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	events chan event      // unbuffered: a pump waits until the owner has dealt with its message
-	attach chan attachment // unbuffered: another session hands a connection over
-	gone   chan struct{}   // closed when the owner takes no more events
+	proxy   *Proxy
+	player  netip.Addr // never changed; other sessions may look
+	surplus bool       // over the limit of connections: its first request is refused
+	id      string     // of this conversation, in logs and in the record
+	log     *zap.Logger
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	events  chan event      // unbuffered: a pump waits until the owner has dealt with its message
+	attach  chan attachment // unbuffered: another session hands a connection over
+	gone    chan struct{}   // closed when the owner takes no more events
 
 	// Shared with the pumps.
 	routes     [2]atomic.Pointer[routes] // by the side that the frame comes from

@@ -88,6 +88,8 @@ func (r *Reader) readStart() (Item, error) {
 		return nil, nil
 	case c == '$':
 		return r.readFrame()
+	case c == tlsHandshake && r.offset == 0:
+		return nil, r.maybeTLS()
 	case c <= ' ' || c >= 0x7f:
 		return nil, r.garbage(1)
 	}
@@ -109,6 +111,20 @@ func (r *Reader) readFrame() (Item, error) {
 	r.consume(n)
 	r.row = 0
 	return &r.frame, nil
+}
+
+// tlsHandshake is the first byte of a ClientHello (RFC 8446, section 5.1); then come the versions 3.0 to 3.4.
+const tlsHandshake = 0x16
+
+// maybeTLS refuses a connection that begins with TLS: who waits for a ServerHello will never send a message.
+func (r *Reader) maybeTLS() error {
+	if err := r.need(3); err != nil {
+		return err
+	}
+	if d := r.data(); d[1] == 3 && d[2] <= 4 {
+		return &SyntaxError{Field: "TLS handshake", What: "this is no TLS port", Fatal: true}
+	}
+	return r.garbage(1)
 }
 
 // garbage skips n bytes that belong to nothing. Players do so too: what stands between frames is often the end of a
