@@ -19,23 +19,27 @@ var (
 // demoPorts are the ports that all three use.
 type demoPorts struct {
 	rtsp  uint16
+	mms   uint16 // over TCP, and over UDP for resend requests
 	media uint16 // the even one of the pair
 }
 
 // The ports to try, first the ones of the books. The others need no privilege and are some way off what people run.
 var (
 	rtspTries  = []uint16{554, 8554, 9554, 10554, 18554}
+	mmsTries   = []uint16{1755, 11755, 12755, 13755}
 	mediaTries = []uint16{5004, 15004, 16004, 17004}
 )
 
 // choosePorts takes the first ports that are free on all three addresses, and says why it did not take the usual ones.
-func choosePorts(out io.Writer, tcp, pair func(netip.AddrPort) error) (demoPorts, error) {
-	rtsp, err := firstFree(out, "RTSP", rtspTries, tcp)
-	if err != nil {
+func choosePorts(out io.Writer, tcp, both, pair func(netip.AddrPort) error) (p demoPorts, err error) {
+	if p.rtsp, err = firstFree(out, "RTSP", rtspTries, tcp); err != nil {
 		return demoPorts{}, err
 	}
-	media, err := firstFree(out, "media", mediaTries, pair)
-	return demoPorts{rtsp: rtsp, media: media}, err
+	if p.mms, err = firstFree(out, "MMS", mmsTries, both); err != nil {
+		return demoPorts{}, err
+	}
+	p.media, err = firstFree(out, "media", mediaTries, pair)
+	return p, err
 }
 
 func firstFree(out io.Writer, what string, tries []uint16, bind func(netip.AddrPort) error) (uint16, error) {
@@ -77,16 +81,18 @@ func canBindTCP(at netip.AddrPort) error {
 	return l.Close()
 }
 
+// canBindBoth reports whether a port may be had for TCP and UDP.
+func canBindBoth(at netip.AddrPort) error { return errors.Join(canBindTCP(at), canBindUDP(at)) }
+
 // canBindPair reports whether a port and the one above it may be had for UDP.
 func canBindPair(at netip.AddrPort) error {
-	for _, port := range []uint16{at.Port(), at.Port() + 1} {
-		c, err := net.ListenPacket("udp", netip.AddrPortFrom(at.Addr(), port).String())
-		if err != nil {
-			return err
-		}
-		if err := c.Close(); err != nil {
-			return err
-		}
+	return errors.Join(canBindUDP(at), canBindUDP(netip.AddrPortFrom(at.Addr(), at.Port()+1)))
+}
+
+func canBindUDP(at netip.AddrPort) error {
+	c, err := net.ListenPacket("udp", at.String())
+	if err != nil {
+		return err
 	}
-	return nil
+	return c.Close()
 }

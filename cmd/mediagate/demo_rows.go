@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -22,7 +23,16 @@ type demoRow struct {
 	record string // the transport that the session record must name
 }
 
-var demoRows = []demoRow{{"rtspu", "udp"}, {"rtspt", "interleaved"}}
+var demoRows = []demoRow{{"rtspu", "udp"}, {"rtspt", "interleaved"}, {"mmsu", "udp"}, {"mmst", "interleaved"}}
+
+// demoURL is where the gateway serves the sample for a scheme.
+func demoURL(scheme string, p demoPorts) string {
+	port := p.rtsp
+	if strings.HasPrefix(scheme, "mms") {
+		port = p.mms
+	}
+	return scheme + "://" + netip.AddrPortFrom(demoGateway, port).String() + samplePath
+}
 
 // demoRecord is what demo reads of a session record; docs/sessionlog.md has all of it.
 type demoRecord struct {
@@ -46,7 +56,7 @@ type rowResult struct {
 }
 
 // playRows plays every row, one after the other, and looks at both ends' accounts of it.
-func playRows(ctx context.Context, base, records string, log *zap.Logger) []rowResult {
+func playRows(ctx context.Context, ports demoPorts, records string, log *zap.Logger) []rowResult {
 	var results []rowResult
 	for i, row := range demoRows {
 		if ctx.Err() != nil {
@@ -54,7 +64,7 @@ func playRows(ctx context.Context, base, records string, log *zap.Logger) []rowR
 		}
 		r := rowResult{row: row}
 		var err error
-		r.report, err = playRow(ctx, row.scheme+"://"+base+samplePath, log)
+		r.report, err = playRow(ctx, demoURL(row.scheme, ports), log)
 		if err != nil {
 			r.fault = err.Error()
 		} else if r.record, err = awaitRecord(ctx, records, i); err != nil {
@@ -178,11 +188,13 @@ func printTable(w io.Writer, results []rowResult) {
 }
 
 // printURLs tells what to paste into other players.
-func printURLs(w io.Writer, base string) {
-	url := "rtsp://" + base + samplePath
+func printURLs(w io.Writer, ports demoPorts) {
 	fmt.Fprintf(w, "\nrunning until a signal; play it with\n"+
 		"  ffplay -rtsp_transport udp %[1]s\n"+
 		"  ffplay -rtsp_transport tcp %[1]s\n"+
-		"  vlc %[1]s\n"+
-		"  mediagate play %[1]s\n", url)
+		"  mediagate play %[1]s\n"+
+		"  vlc %[2]s\n"+
+		"  ffplay %[3]s\n"+
+		"  mediagate play %[4]s\n",
+		demoURL("rtsp", ports), demoURL("mmsu", ports), demoURL("mmst", ports), demoURL("mms", ports))
 }

@@ -25,23 +25,25 @@ func TestChoosePorts(t *testing.T) {
 		}
 	}
 	tests := []struct {
-		name      string
-		tcp, pair func(netip.AddrPort) error
-		want      demoPorts
-		told      string
-		fails     string
+		name  string
+		bind  func(netip.AddrPort) error
+		want  demoPorts
+		told  string
+		fails string
 	}{
-		{"all free", refuse(nil), refuse(nil), demoPorts{554, 5004}, "", ""},
-		{"554 needs root", refuse(syscall.EACCES, 554), refuse(nil), demoPorts{8554, 5004}, "RTSP port 554 is not to be had (permission denied): using 8554\n", ""},
-		{"8554 is busy too", refuse(syscall.EADDRINUSE, 554, 8554), refuse(nil), demoPorts{9554, 5004}, "using 9554\n", ""},
-		{"media is busy", refuse(nil), refuse(syscall.EADDRINUSE, 5004), demoPorts{554, 15004}, "media port 5004", ""},
-		{"no such address", refuse(syscall.EADDRNOTAVAIL, 554), refuse(nil), demoPorts{}, "", "ifconfig lo0 alias"},
-		{"none free", refuse(syscall.EADDRINUSE, rtspTries...), refuse(nil), demoPorts{}, "", "no free RTSP port"},
+		{"all free", refuse(nil), demoPorts{554, 1755, 5004}, "", ""},
+		{"554 needs root", refuse(syscall.EACCES, 554), demoPorts{8554, 1755, 5004}, "RTSP port 554 is not to be had (permission denied): using 8554\n", ""},
+		{"8554 is busy too", refuse(syscall.EADDRINUSE, 554, 8554), demoPorts{9554, 1755, 5004}, "using 9554\n", ""},
+		{"1755 is busy", refuse(syscall.EADDRINUSE, 1755), demoPorts{554, 11755, 5004}, "MMS port 1755", ""},
+		{"media is busy", refuse(syscall.EADDRINUSE, 5004), demoPorts{554, 1755, 15004}, "media port 5004", ""},
+		{"no such address", refuse(syscall.EADDRNOTAVAIL, 554), demoPorts{}, "", "ifconfig lo0 alias"},
+		{"none free", refuse(syscall.EADDRINUSE, rtspTries...), demoPorts{}, "", "no free RTSP port"},
+		{"none free for MMS", refuse(syscall.EADDRINUSE, mmsTries...), demoPorts{}, "", "no free MMS port"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var out strings.Builder
-			got, err := choosePorts(&out, tt.tcp, tt.pair)
+			got, err := choosePorts(&out, tt.bind, tt.bind, tt.bind)
 			if tt.fails != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.fails) {
 					t.Fatalf("got %v, want an error with %q", err, tt.fails)
@@ -86,6 +88,16 @@ func TestCompare(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestDemoURL(t *testing.T) {
+	for scheme, want := range map[string]string{
+		"rtspu": "rtspu://127.0.0.1:8554/sample.wmv", "mms": "mms://127.0.0.1:11755/sample.wmv",
+	} {
+		if got := demoURL(scheme, demoPorts{8554, 11755, 15004}); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
 
@@ -155,7 +167,7 @@ func TestPrintTable(t *testing.T) {
 
 // TestDemoConfig holds that the demonstration's configuration is one that a file could have.
 func TestDemoConfig(t *testing.T) {
-	if err := demoConfig(demoPorts{8554, 15004}, "sessions.jsonl").Validate(); err != nil {
+	if err := demoConfig(demoPorts{8554, 11755, 15004}, "sessions.jsonl").Validate(); err != nil {
 		t.Error(err)
 	}
 }
