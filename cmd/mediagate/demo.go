@@ -39,9 +39,9 @@ func newDemo() *cobra.Command {
 		Use:   "demo",
 		Short: "Show the gateway at work between embedded origins and the built-in player",
 		Long: "demo starts two Windows-Media-like origins on 127.0.0.2 and 127.0.0.3 and the gateway on 127.0.0.1, plays the\n" +
-			"bundled sample through it by each transport, compares what the player got with the session record, and prints\n" +
-			"a table, within a minute. The exit code is 1 if a row fails.\n\n" +
-			"Port 554 is used if it can be bound, else 8554 or the next free one.",
+			"bundled sample through it over RTSP and MMS by each transport, compares what the player got with the session\n" +
+			"record, and prints a table, within a minute. The exit code is 1 if a row fails.\n\n" +
+			"Ports 554, 1755 and 5004 are used if they can be bound, else the next free ones of a short list.",
 		Example: "  mediagate demo\n  mediagate demo --keep     leave it running, for ffplay or VLC",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -63,7 +63,7 @@ func runDemo(ctx context.Context, out io.Writer, keep bool, log *zap.Logger) (er
 		return fmt.Errorf("demo: make folder for session records: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	ports, err := choosePorts(out, canBindTCP, canBindPair)
+	ports, err := choosePorts(out, canBindTCP, canBindBoth, canBindPair)
 	if err != nil {
 		return err
 	}
@@ -73,13 +73,13 @@ func runDemo(ctx context.Context, out io.Writer, keep bool, log *zap.Logger) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, st.end()) }()
-	results := playRows(ctx, st.base, records, log)
+	results := playRows(ctx, ports, records, log)
 	if ctx.Err() != nil {
 		return errors.New("demo: interrupted")
 	}
 	printTable(out, results)
 	if keep {
-		printURLs(out, st.base)
+		printURLs(out, ports)
 		select {
 		case <-ctx.Done():
 		case err := <-st.ended: // one of the three ended on its own
@@ -96,7 +96,6 @@ func runDemo(ctx context.Context, out io.Writer, keep bool, log *zap.Logger) (er
 
 // stage is the two origins and the gateway, running.
 type stage struct {
-	base  string // rtsp address of the gateway without the scheme: host:port
 	stop  context.CancelFunc
 	wg    sync.WaitGroup
 	ended chan error // what Run of each returned; room for all three
@@ -107,11 +106,11 @@ type stage struct {
 func openStage(ctx context.Context, p demoPorts, records string, log *zap.Logger) (*stage, error) {
 	ctx, stop := context.WithCancel(ctx)
 	st := &stage{stop: stop, ended: make(chan error, len(demoOrigins)+1)}
-	st.base = netip.AddrPortFrom(demoGateway, p.rtsp).String()
 	fail := func(err error) (*stage, error) { return nil, errors.Join(err, st.end()) }
 	for _, at := range demoOrigins {
 		o, err := origin.New(origin.Config{
-			Listen: netip.AddrPortFrom(at, p.rtsp), Media: p.media, Logger: log.Named("origin").Named(at.String()),
+			Listen: netip.AddrPortFrom(at, p.rtsp), MMS: netip.AddrPortFrom(at, p.mms), Media: p.media,
+			Logger: log.Named("origin").Named(at.String()),
 		})
 		if err != nil {
 			return fail(err)
@@ -167,14 +166,19 @@ func demoConfig(p demoPorts, records string) *config.Config {
 	}
 	for i, at := range demoOrigins {
 		pool.Nodes = append(pool.Nodes, config.Node{
-			Name: "wms" + strconv.Itoa(i+1), Address: at, Ports: config.Ports{RTSP: p.rtsp, MMS: 1755}, Weight: 1,
+			Name: "wms" + strconv.Itoa(i+1), Address: at, Ports: config.Ports{RTSP: p.rtsp, MMS: p.mms}, Weight: 1,
 		})
 	}
 	c.Pools = []config.Pool{pool}
-	c.VirtualServers = []config.VirtualServer{{
-		Name: "RTSP Control", Protocol: config.ProtocolRTSP, Pool: pool.Name, UDP: true,
-		Listen: []config.Listen{{Addr: demoGateway, Port: p.rtsp}},
-	}}
+	for _, v := range []struct {
+		name, protocol string
+		port           uint16
+	}{{"RTSP Control", config.ProtocolRTSP, p.rtsp}, {"MMS Control", config.ProtocolMMS, p.mms}} {
+		c.VirtualServers = append(c.VirtualServers, config.VirtualServer{
+			Name: v.name, Protocol: v.protocol, Pool: pool.Name, UDP: true,
+			Listen: []config.Listen{{Addr: demoGateway, Port: v.port}},
+		})
+	}
 	c.Sessions.Log = records
 	c.Relay.ClientMedia.Ports = config.PortRange{Lo: p.media, Hi: p.media + 1}
 	return c
