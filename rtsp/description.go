@@ -38,6 +38,25 @@ func (d *description) isResend(url string) bool {
 	return false
 }
 
+// holdJitter keeps a pause or a seek out of the jitter: from the request on its way to its answer nothing is measured, and
+// what comes after is not compared with what came before.
+func (s *session) holdJitter(ex *exchange, on bool) {
+	switch ex.in.Method {
+	case methodPlay, methodPause, methodRecord:
+	default:
+		return
+	}
+	for _, rs := range s.bound {
+		for _, m := range rs.media {
+			if m.use != nil {
+				m.use.flow.HoldJitter(on)
+			} else {
+				m.meter.Hold(on)
+			}
+		}
+	}
+}
+
 // clock tells a media's clocks to whoever measures it.
 func (d *description) clock(m *media) {
 	set := func(pt uint8, hz uint32) { m.meter.SetClockRate(pt, hz) }

@@ -24,6 +24,7 @@ func (s *session) forward(ex *exchange) error {
 		s.originCSeq++
 		ex.number = s.originCSeq
 		out := s.rewriteRequest(ex)
+		s.holdJitter(ex, true)
 		err := s.origin.out.message(out.Append)
 		if err == nil {
 			ex.expect(s.proxy.cfg.Timeouts.Response)

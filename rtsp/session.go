@@ -247,6 +247,7 @@ func (s *session) reply(status int, cseq string) {
 // more begins here.
 func (s *session) respond(ex *exchange, appendTo func([]byte) []byte) {
 	s.life.clientSpoke(time.Now())
+	s.holdJitter(ex, false)
 	if ex.by == s.client {
 		s.toClient(appendTo)
 	}

@@ -14,7 +14,8 @@ type MediaStats struct {
 	Duplicate      uint64 // received again
 	// Jitter is that of RFC 3550, section 6.4.1, the highest among the present SSRCs. It needs the clock rate of the
 	// payload type: known for the static types of RFC 3551, section 6, told by SetClockRate for others. Packets of an
-	// unknown rate do not count into it: a guessed clock would give a false figure.
+	// unknown rate do not count into it: a guessed clock would give a false figure. Nor do steps of more than a second,
+	// and what comes while the meter is held.
 	Jitter time.Duration
 	// SSRCs is how many synchronisation sources were seen. One that was silent while eight others spoke is forgotten
 	// and counted anew when it returns.
@@ -23,20 +24,20 @@ type MediaStats struct {
 
 // RFC 3550, A.1. A source's packets before MIN_SEQUENTIAL count here: where they come from has been checked.
 const (
-	maxDropout  = 3000 // a larger step forward is a restart
-	maxMisorder = 100  // a smaller step back is a late packet
-	maxSources  = 8    // per meter; a media has one or two
+	maxDropout  = 3000        // a larger step forward is a restart
+	maxMisorder = 100         // a smaller step back is a late packet
+	maxSources  = 8           // per meter; a media has one or two
+	maxTransit  = time.Second // a larger step of the transit time is a pause or a leap of the sender, not jitter
 )
 
 // Meter keeps RTP statistics packet by packet. The zero value is ready. One goroutine at a time may call Observe;
-// Stats and SetClockRate may be called from any.
+// Stats, SetClockRate and Hold may be called from any.
 type Meter struct {
 	// The observer's own.
 	sources [maxSources]source
 	n       int
 	count   uint64 // of packets: which source spoke last
-	base    time.Time
-	gone    int64 // lost by sources that were forgotten or restarted
+	gone    int64  // lost by sources that were forgotten or restarted
 
 	// Written by the observer, read by any.
 	packets, bytes, late, duplicate, ssrcs atomic.Uint64
@@ -44,18 +45,28 @@ type Meter struct {
 	jitter                                 atomic.Int64 // ns
 
 	rates [128]atomic.Uint32 // by payload type; 0 is not told
+	epoch atomic.Uint32      // odd: held. Timestamps of two epochs are not compared
 }
 
 // SetClockRate tells the RTP clock of a payload type (a=rtpmap) in Hz, for the jitter.
 func (m *Meter) SetClockRate(payloadType uint8, hz uint32) { m.rates[payloadType&0x7f].Store(hz) }
 
+// Hold says that the sender is told to pause or to play from elsewhere: from now on (true) packets do not count into the
+// jitter, and after that (false) it goes on without comparing with any before. Calls must not overlap; one that changes
+// nothing has no effect.
+func (m *Meter) Hold(on bool) {
+	if held := m.epoch.Load()&1 != 0; held != on {
+		m.epoch.Add(1)
+	}
+}
+
+// HoldJitter is Hold for the flow's media.
+func (f *Flow) HoldJitter(on bool) { f.meter.Hold(on) }
+
 // Observe takes an RTP packet that arrived at now. What is not RTP is passed over. It does not keep the packet.
 func (m *Meter) Observe(packet []byte, now time.Time) {
 	if !mayBeRTP(packet) {
 		return
-	}
-	if m.base.IsZero() {
-		m.base = now
 	}
 	m.count++
 	m.packets.Add(1)
@@ -81,35 +92,31 @@ func (m *Meter) Observe(packet []byte, now time.Time) {
 	m.timing(s, packet, now)
 }
 
-// timing is the interarrival jitter of RFC 3550, A.8, in units of 1/16 timestamp.
+// timing is the interarrival jitter of RFC 3550, section 6.4.1, in nanoseconds: a clock of 1000 Hz is too coarse to hold
+// what is measured with it.
 func (m *Meter) timing(s *source, packet []byte, now time.Time) {
 	pt := packet[1] & 0x7f
 	rate := m.rates[pt].Load()
 	if rate == 0 {
 		rate = staticRate(pt)
 	}
-	if rate == 0 {
+	epoch := m.epoch.Load()
+	if rate == 0 || epoch&1 != 0 {
 		return
 	}
-	since := max(0, now.Sub(m.base))
-	// Whole seconds apart, so that a stream of days does not overflow.
-	arrival := uint32(uint64(since/time.Second)*uint64(rate) + uint64(since%time.Second)*uint64(rate)/uint64(time.Second))
-	transit := int32(arrival - binary.BigEndian.Uint32(packet[4:]))
-	if s.timed && s.rate == rate {
-		d := int64(transit - s.transit)
-		if d < 0 {
-			d = -d
+	stamp := binary.BigEndian.Uint32(packet[4:])
+	if s.timed && s.rate == rate && s.epoch == epoch {
+		sent := time.Duration(int64(int32(stamp-s.stamp)) * int64(time.Second) / int64(rate))
+		if d := (now.Sub(s.arrived) - sent).Abs(); d <= maxTransit {
+			s.jitter += int64(d) - (s.jitter+8)>>4
 		}
-		s.jitter += d - (s.jitter+8)>>4
-	} else {
-		s.jitter = 0
 	}
-	s.timed, s.rate, s.transit = true, rate, transit
-	var most time.Duration
+	s.timed, s.rate, s.epoch, s.stamp, s.arrived = true, rate, epoch, stamp, now
+	var most int64
 	for i := range m.n {
-		most = max(most, m.sources[i].jitterTime())
+		most = max(most, m.sources[i].jitter>>4)
 	}
-	m.jitter.Store(int64(most))
+	m.jitter.Store(most)
 }
 
 // source is the state of an SSRC: a present one, a free place, or the place of who was silent longest.

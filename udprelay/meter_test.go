@@ -116,3 +116,96 @@ func TestMeterJitter(t *testing.T) {
 		})
 	}
 }
+
+// stream is a sender of one packet each 20 ms with a clock of 1000 Hz, all of whose packets take the same time.
+type stream struct {
+	m    *Meter
+	now  time.Time
+	ms   uint32
+	seq  uint16
+	late time.Duration
+}
+
+func newStream() *stream {
+	s := &stream{m: new(Meter), now: time.Unix(0, 0)}
+	s.m.SetClockRate(96, 1000)
+	return s
+}
+
+func (s *stream) send(n int) {
+	for range n {
+		b := packet(1, s.seq)
+		b[1] = 96
+		binary.BigEndian.PutUint32(b[4:], s.ms)
+		s.m.Observe(b, s.now.Add(s.late))
+		s.seq, s.ms, s.now = s.seq+1, s.ms+20, s.now.Add(20*time.Millisecond)
+	}
+}
+
+// TestMeterGaps: a pause, a seek and a leap are no jitter; what was measured before stays.
+func TestMeterGaps(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		gap  func(s *stream)
+	}{
+		{"pause", func(s *stream) {
+			s.m.Hold(true)
+			s.m.Hold(false)
+			s.now = s.now.Add(700 * time.Millisecond)
+			s.m.Hold(true)
+			s.m.Hold(false)
+		}},
+		{"seek while media runs on", func(s *stream) {
+			s.m.Hold(true)
+			s.send(3)
+			s.ms += 900
+			s.send(3)
+			s.m.Hold(false)
+		}},
+		{"held twice", func(s *stream) {
+			s.m.Hold(true)
+			s.m.Hold(true)
+			s.ms += 900
+			s.send(1)
+			s.m.Hold(false)
+		}},
+		{"leap that nobody told of", func(s *stream) { s.ms += 3_600_000 }},
+		{"leap back", func(s *stream) { s.ms -= 2000 }},
+		{"a minute of nothing", func(s *stream) { s.now = s.now.Add(time.Minute) }},
+		{"the sender restarts", func(s *stream) { s.seq, s.ms = s.seq+30000, s.ms+77_000_000 }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newStream()
+			for i := range 400 {
+				s.late = time.Duration(i%2) * 10 * time.Millisecond
+				s.send(1)
+			}
+			s.late = 0
+			before := s.m.Stats().Jitter
+			if before < 9*time.Millisecond || before > 11*time.Millisecond {
+				t.Fatalf("jitter %v", before)
+			}
+			tt.gap(s)
+			s.send(4)
+			if after := s.m.Stats().Jitter; after > before || after < before/2 {
+				t.Errorf("jitter %v before, %v after", before, after)
+			}
+			s.send(400)
+			if got := s.m.Stats().Jitter; got > time.Millisecond {
+				t.Errorf("jitter %v of a steady stream", got)
+			}
+		})
+	}
+}
+
+// TestMeterCoarseClock: a jitter below the tick of the clock is measured, not rounded to nothing or to a tick.
+func TestMeterCoarseClock(t *testing.T) {
+	s := newStream()
+	for i := range 1000 {
+		s.late = time.Duration(i%2) * 300 * time.Microsecond
+		s.send(1)
+	}
+	if got := s.m.Stats().Jitter; got < 280*time.Microsecond || got > 310*time.Microsecond {
+		t.Errorf("jitter %v, want 300µs", got)
+	}
+}

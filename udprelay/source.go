@@ -12,10 +12,13 @@ type source struct {
 	recent   [2]uint64
 	spoke    uint64
 
+	// Of the packet before, if timed.
 	timed   bool
 	rate    uint32
-	transit int32
-	jitter  int64 // in 1/16 timestamp units
+	epoch   uint32
+	stamp   uint32
+	arrived time.Time
+	jitter  int64 // in 1/16 ns
 }
 
 // What a sequence number is to its source.
@@ -82,12 +85,4 @@ func (s *source) shift(n uint64) {
 	case n > 0:
 		s.recent = [2]uint64{s.recent[0] << n, s.recent[1]<<n | s.recent[0]>>(64-n)}
 	}
-}
-
-// jitterTime is A.8's jitter in time.
-func (s *source) jitterTime() time.Duration {
-	if !s.timed || s.rate == 0 {
-		return 0
-	}
-	return time.Duration(s.jitter>>4) * time.Second / time.Duration(s.rate)
 }
