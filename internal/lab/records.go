@@ -34,9 +34,11 @@ type Record struct {
 	ToOrigin   Traffic `json:"to_origin"`
 
 	Lost           uint64            `json:"lost"`
+	Resent         uint64            `json:"resent"`
 	ResendRequests uint64            `json:"resend_requests"`
 	Drops          map[string]uint64 `json:"drops"`
 	SkippedBytes   uint64            `json:"skipped_bytes"`
+	ClientLog      map[string]any    `json:"client_log"`
 	NodesTried     []string          `json:"nodes_tried"`
 	End            string            `json:"end"`
 	Why            string            `json:"why"`

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"sync/atomic"
@@ -67,6 +68,16 @@ func (h *Host) BlockUDP() {
 	Need(h.t, "nft")
 	h.Run("nft", "add table inet lab; add chain inet lab in { type filter hook input priority 0; }; "+
 		"add rule inet lab in meta l4proto udp drop")
+}
+
+// LoseUDP makes the host lose each n-th UDP datagram that comes from a port: a
+// link of that loss, the same in each run. (A netem of tc would do, but not
+// every kernel has it.)
+func (h *Host) LoseUDP(port uint16, n int) {
+	h.t.Helper()
+	Need(h.t, "nft")
+	h.Run("nft", fmt.Sprintf("add table inet lab; add chain inet lab in { type filter hook input priority 0; }; "+
+		"add rule inet lab in udp sport %d numgen inc mod %d == %d counter drop", port, n, n/2))
 }
 
 // sendScript sends datagrams from a host with Python, which is there because

@@ -1,0 +1,163 @@
+package e2e
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mediagate/internal/lab"
+)
+
+// mmsStage is three hosts with the program as origin and as gateway.
+type mmsStage struct {
+	*lab.Topology
+	gw *lab.Gateway
+}
+
+// mmsHosts builds the stage; the origin serves media under each name.
+func mmsHosts(t *testing.T, media []byte, names ...string) mmsStage {
+	t.Helper()
+	top := lab.NewTopology(t)
+	lab.Need(t, "tshark", "nft", "/usr/bin/python3")
+	from := lab.StartEmbeddedOrigin(t, top.OriginAddr, top.Origin, "--speed", "2", "--dir", mediaFolder(t, media, names...))
+	gw := lab.StartGateway(t, lab.Settings{
+		Protocol: "mms", Listen: netip.AddrPortFrom(top.GatewayClient, mmsPort),
+		Nodes:       []lab.Node{node("wms", netip.AddrPortFrom(from.Addr, mmsPort))},
+		ClientPorts: "5004-5005", OriginPorts: "20000-20099",
+	}, top.Gateway)
+	return mmsStage{top, gw}
+}
+
+// TestNetnsMMS: three hosts, MMS over UDP and TCP at once. Media leave from
+// gateway:5004 alone, the origin sees nobody but the gateway, and strays are
+// dropped.
+func TestNetnsMMS(t *testing.T) {
+	sample, kinds := lab.SampleASF(t), []lab.MMSKind{lab.VLC("mmsu"), lab.VLC("mmst"), lab.LibMMS("mmst")}
+	top := mmsHosts(t, sample, filesOf(kinds)...)
+	outer := lab.StartCapture(t, top.Client, lab.HostLink, "udp")
+	inner := lab.StartCapture(t, top.Origin, lab.HostLink, "udp")
+	control := lab.StartDissection(t, top.Origin, lab.HostLink, "tcp")
+	var plays []*lab.MMSPlay
+	for _, kind := range kinds {
+		plays = append(plays, lab.PlayMMS(t, kind, mmsURL(top.GatewayClient, fileOf(kind)), top.Client))
+	}
+	if !lab.Eventually(playLimit, func() bool { return len(plays[0].Written()) > 10<<10 }) {
+		t.Fatalf("%s does not play\n%s", plays[0].Kind.Name, plays[0].Output())
+	}
+	expectMMSSockets(t, top)
+	for _, addr := range []netip.Addr{top.GatewayClient, top.GatewayInner} {
+		top.Origin.SendUDP(netip.AddrPortFrom(addr, 5004))
+		top.Origin.SendUDP(netip.AddrPortFrom(addr, mmsPort))
+	}
+	// Not from the client to its own 5004: there a datagram from its address may
+	// teach another port, for the sake of those behind NAT.
+	for port := uint16(20000); port < 20008; port++ {
+		top.Client.SendUDP(netip.AddrPortFrom(top.GatewayInner, port))
+	}
+	for _, p := range plays {
+		playsWhole(t, p, sample)
+		r := lab.WaitRecord(t, top.gw.Records, recordLimit, asked(fileOf(p.Kind)))
+		if r.Client.Addr() != top.ClientAddr || r.Transport != p.Kind.Transport || !strings.HasPrefix(r.End, "-") {
+			t.Errorf("record: %+v", r)
+		}
+		if p.Kind.Transport == "udp" && len(r.Drops) == 0 {
+			t.Errorf("no stray was counted: %+v", r)
+		}
+	}
+	judgeMMSLink(t, top, outer.End(), inner.End())
+	control.End()
+	for _, f := range control.Frames() {
+		if far := f.From.Addr(); far != top.GatewayInner && far != top.OriginAddr {
+			t.Errorf("the origin sees %v", far)
+		}
+	}
+	passesNothing(t, top.Topology)
+}
+
+// judgeMMSLink looks at every datagram on both links.
+func judgeMMSLink(t *testing.T, top mmsStage, outer, inner []lab.Packet) {
+	t.Helper()
+	media := netip.AddrPortFrom(top.GatewayClient, 5004)
+	came := 0
+	for _, p := range outer {
+		switch {
+		case p.To.Addr() == top.ClientAddr && p.Payload == lab.Stray:
+			t.Errorf("a stray datagram reached the client from %v", p.From)
+		case p.To.Addr() == top.ClientAddr && p.From != media:
+			t.Errorf("a datagram came from %v", p.From)
+		case p.To.Addr() == top.ClientAddr:
+			came++
+		}
+	}
+	if came < 150 {
+		t.Errorf("%d datagrams came to the client", came)
+	}
+	for _, p := range inner {
+		if p.From.Addr() == top.OriginAddr && p.To.Addr() == top.GatewayInner && p.Payload != lab.Stray && p.From.Port() != 5004 {
+			t.Errorf("the origin's media left from %v", p.From)
+		}
+		if p.To.Addr() == top.OriginAddr && (p.From.Addr() != top.GatewayInner || p.Payload == lab.Stray) {
+			t.Errorf("a datagram from %v reached the origin", p.From)
+		}
+	}
+}
+
+// expectMMSSockets: while one player has UDP, the gateway has its control port,
+// the media ports, the port of resend requests, and one leg to the origin.
+func expectMMSSockets(t *testing.T, top mmsStage) {
+	t.Helper()
+	legs := 0
+	for _, s := range top.Gateway.Sockets() {
+		switch {
+		case s.Local.Addr() == top.GatewayInner && s.Network == "udp" && s.Local.Port() >= 20000 && s.Local.Port() <= 20099:
+			legs++
+		case s.Local == netip.AddrPortFrom(top.GatewayClient, mmsPort):
+		case s.Local.Addr() == top.GatewayClient && s.Network == "udp" && (s.Local.Port() == 5004 || s.Local.Port() == 5005):
+		default:
+			t.Errorf("open and not expected: %v", s)
+		}
+	}
+	if legs != 1 {
+		t.Errorf("%d legs towards the origin, want 1: %v", legs, top.Gateway.Sockets())
+	}
+}
+
+// TestNetnsMMSLoss: a link that loses 2 % of the media. The built-in player asks
+// for what is missing at gateway:1755, the gateway asks the origin, and the file
+// is whole in the end.
+func TestNetnsMMSLoss(t *testing.T) {
+	const name = "long.wmv"
+	long := lab.LongSampleASF(t)
+	top := mmsHosts(t, long, name)
+	top.Client.LoseUDP(5004, 50)
+	asks := lab.StartDissection(t, top.Origin, lab.HostLink, "udp port 1755")
+	output := filepath.Join(t.TempDir(), "out.wmv")
+	p := lab.Start(t, lab.Command{Path: lab.Binary(t), Host: top.Client,
+		Args: []string{"play", "-o", output, strings.Replace(mmsURL(top.GatewayClient, name), "mms:", "mmsu:", 1)}})
+	if code := p.WaitExit(playLimit); code != 0 {
+		t.Fatalf("play ended with code %d\n%s", code, p.Output())
+	}
+	got, err := os.ReadFile(output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := lab.DiffPackets(got, long, 0); diff != "" {
+		t.Errorf("%s\n%s", diff, p.Output())
+	}
+	r := lab.WaitRecord(t, top.gw.Records, recordLimit, asked(name))
+	if r.Transport != "udp" || r.ResendRequests < 5 || r.FromOrigin.Packets <= uint64(len(long)/1400) {
+		t.Errorf("record: %+v\n%s", r, p.Output())
+	}
+	asks.Wait(5*time.Second, "resend requests", func(frames []lab.Dissected) bool { return len(frames) >= 5 })
+	asks.End()
+	// What reaches the origin comes from the flow's own port, which is also where its media go.
+	if i := slices.IndexFunc(asks.Frames(), func(f lab.Dissected) bool {
+		return f.To.Addr() == top.OriginAddr && (f.From.Addr() != top.GatewayInner || f.From.Port() < 20000 || f.Resend == 0 || f.Malformed)
+	}); i >= 0 {
+		t.Errorf("at the origin's port 1755: %+v", asks.Frames()[i])
+	}
+}

@@ -1,0 +1,75 @@
+package e2e
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"mediagate/internal/lab"
+	"mediagate/internal/origin"
+)
+
+// TestMMSUDPRefused: where the policy refuses UDP, VLC's mmsu hears so at once,
+// by the clock of a capture, and gives up; its mms plays over TCP.
+func TestMMSUDPRefused(t *testing.T) {
+	sample := lab.SampleASF(t)
+	gw := mmsProgram(t, lab.Settings{NoUDP: true}, mmsOrigin(t, lab.Loopback(t), origin.Config{Speed: 4}, nil))
+	addr := gw.Addr.Addr()
+	d := lab.StartDissection(t, nil, "lo", "host "+addr.String())
+	p := lab.PlayMMS(t, lab.VLC("mmsu"), mmsURL(addr, "sample.wmv"), nil)
+	p.WaitExit(5 * time.Second)
+	if n := len(p.Written()); n > 0 {
+		t.Errorf("%d bytes were written", n)
+	}
+	r := lab.WaitRecord(t, gw.Records, recordLimit, func(r lab.Record) bool { return true })
+	if r.Transport == "udp" || r.FirstMedia != nil || r.End == "-T" || r.Why == "" {
+		t.Errorf("record: %+v", r)
+	}
+	const connectFunnel, disconnectedFunnel = 0x02, 0x03
+	var asked, told time.Duration
+	d.Wait(recordLimit, "ConnectFunnel and ReportDisconnectedFunnel", func(frames []lab.Dissected) bool {
+		for _, f := range frames {
+			switch {
+			case f.ToServer && slices.Contains(f.Commands, connectFunnel):
+				asked = f.Time
+			case !f.ToServer && slices.Contains(f.Commands, disconnectedFunnel):
+				told = f.Time
+			}
+		}
+		return asked > 0 && told > 0
+	})
+	d.End()
+	within(t, "the refusal of UDP", told-asked, 200*time.Millisecond)
+	for _, f := range d.Frames() {
+		if f.Malformed || f.UDP {
+			t.Errorf("frame: %+v", f)
+		}
+	}
+	playsWhole(t, lab.PlayMMS(t, lab.VLC("mms"), mmsURL(addr, "sample.wmv"), nil), sample)
+}
+
+// TestMMSDissected: what the gateway writes to players is MMS for a dissector
+// that we did not write, resends and packet pairs included.
+func TestMMSDissected(t *testing.T) {
+	sample := lab.SampleASF(t)
+	gw := mmsProgram(t, lab.Settings{}, mmsOrigin(t, lab.Loopback(t), origin.Config{Speed: 4, DropEvery: 10}, nil))
+	addr := gw.Addr.Addr()
+	d := lab.StartDissection(t, nil, "lo", "host "+addr.String())
+	for _, scheme := range []string{"mmsu", "mmst"} {
+		ownPlayer(t, scheme+"://"+addr.String()+"/sample.wmv", sample, scheme == "mmsu")
+	}
+	// VLC does not ask for what is lost, so not all of it comes.
+	p := lab.PlayMMS(t, lab.VLC("mmst"), mmsURL(addr, "sample.wmv"), nil)
+	playsWhole(t, p, sample)
+	d.Wait(recordLimit, "three whole sessions", func(frames []lab.Dissected) bool {
+		closed := 0
+		for _, f := range frames {
+			if f.ToServer && slices.Contains(f.Commands, 0x0d) {
+				closed++
+			}
+		}
+		return closed == 3
+	})
+	d.End()
+	judgeDissection(t, d.Frames(), addr, sample)
+}
