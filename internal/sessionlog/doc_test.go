@@ -28,6 +28,10 @@ func keys(typ reflect.Type, prefix string) []string {
 		if typ.Kind() == reflect.Pointer {
 			typ = typ.Elem()
 		}
+		if typ.Kind() == reflect.Slice && typ.Elem().Kind() == reflect.Struct {
+			typ = typ.Elem()
+			tag += "[]"
+		}
 		if typ.Kind() == reflect.Struct {
 			inner = keys(typ, prefix+tag+".")
 		}

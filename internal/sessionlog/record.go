@@ -20,6 +20,7 @@ const (
 	TransportUDP         = "udp"
 	TransportInterleaved = "interleaved" // also MMS media in its control connection
 	TransportTunnelled   = "tunnelled"
+	TransportHTTP        = "http" // Windows Media HTTP streaming, or a plain body
 )
 
 // The values of Record.Mode; "" when nothing was played or recorded.
@@ -69,9 +70,20 @@ type Record struct {
 	ClientLog      *ClientLog        `json:"client_log"` // nil: the player sent none
 
 	NodesTried []string `json:"nodes_tried"`
+	Ladder     []Step   `json:"ladder"` // oldest first; the gateway fills it in
 	End        EndState `json:"end"`
 	Why        string   `json:"why"`
 	Interim    bool     `json:"interim"`
+}
+
+// Step is a session that the same viewer had before this one: a step of the ladder that the player climbs down.
+type Step struct {
+	Session   string   `json:"session"` // Record.ID of that session
+	Protocol  string   `json:"protocol"`
+	Transport string   `json:"transport"`
+	End       EndState `json:"end"`
+	Why       string   `json:"why"`
+	Start     Stamp    `json:"start"`
 }
 
 // Traffic counts the media packets of one direction on one side, RTP and RTCP, and the bytes of their payloads of UDP
@@ -107,6 +119,7 @@ func (r *Record) Append(b []byte) ([]byte, error) {
 	if c.NodesTried == nil {
 		c.NodesTried = []string{}
 	}
+	c.Ladder = tidySteps(c.Ladder)
 	buf := bytes.NewBuffer(b)
 	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false) // a URL with '&' stays one that can be pasted
@@ -114,6 +127,16 @@ func (r *Record) Append(b []byte) ([]byte, error) {
 		return b, fmt.Errorf("sessionlog: encode record %q: %w", c.ID, err)
 	}
 	return buf.Bytes(), nil
+}
+
+// tidySteps is the list as Append writes it: never null, in memory of its own, its texts as those of the record.
+func tidySteps(steps []Step) []Step {
+	out := make([]Step, len(steps))
+	for i, s := range steps {
+		s.Session, s.Why = cut(s.Session), cut(s.Why)
+		out[i] = s
+	}
+	return out
 }
 
 // withoutUser takes "user:password@" out of a URL, by bytes, since what players send is often no URL that a parser

@@ -40,7 +40,12 @@ func full() *Record {
 			PacketsLostCont: 2, ResendRequests: 5, PacketsRecovered: 3, PacketsResent: 3, BufferingCount: 1, BufferingMS: 2200,
 			StartMS: 100, PlayedMS: 58000, Rate: 1, MinQuality: 99, AudioCodec: "Windows Media Audio 9", VideoCodec: "Windows Media Video 9",
 		},
-		NodesTried: []string{"wms2", "wms1"}, End: EndState{WhoClient, PhasePlay}, Why: "the client closed its connection",
+		NodesTried: []string{"wms2", "wms1"},
+		Ladder: []Step{{
+			Session: "a41f-15", Protocol: "rtsp", Transport: TransportUDP, End: EndState{WhoClient, PhaseSetup},
+			Why: "the client closed its connection", Start: Stamp{start.Add(-10 * time.Second)},
+		}},
+		End: EndState{WhoClient, PhasePlay}, Why: "the client closed its connection",
 	}
 }
 
