@@ -185,9 +185,13 @@ func (s *session) learn(m mmswire.Raw) {
 		s.starts(t.PlayIncarnation)
 	case *mmswire.StartStriding:
 		s.starts(t.PlayIncarnation)
+	case *mmswire.StopPlaying:
+		s.playing = false // its EndOfStream may come when the player has started again
 	case *mmswire.CloseFile:
-		s.closed = true
-		s.phase = sessionlog.PhaseTeardown
+		s.closed, s.playing = true, false
+		if s.open {
+			s.phase = sessionlog.PhaseTeardown // else it goes without having had one: the phase says where it gave up
+		}
 	case *mmswire.Logging:
 		s.noteClientLog(t.Log)
 	}

@@ -106,13 +106,16 @@ func (s *session) onOriginGone(err error) {
 // onEndOfStream tells the player of the end, over UDP not before the last datagrams have come through. Observed: VLC
 // stops at once when it hears of the end, and drops what has not arrived.
 func (s *session) onEndOfStream(m mmswire.Raw, sent uint64, t *mmswire.ReportEndOfStream, solicited bool) {
+	if solicited {
+		s.pass(m, sent)
+		return
+	}
 	s.playing = false
-	if !solicited && s.funnel.flow != nil {
-		s.finished = !moreFollows(t)
+	s.finished = !moreFollows(t)
+	if s.funnel.flow != nil {
 		s.holdTail(m, sent)
 		return
 	}
-	s.finished = !solicited && !moreFollows(t)
 	s.pass(m, sent)
 }
 
@@ -137,7 +140,7 @@ func (s *session) rewriteFunnelInfo(m mmswire.Raw, t *mmswire.ReportFunnelInfo) 
 func (s *session) noteTransport() {
 	s.refused = nil
 	s.rec.Transport = sessionlog.TransportInterleaved
-	if s.funnel.flow != nil {
+	if s.funnel.port != 0 {
 		s.rec.Transport = sessionlog.TransportUDP
 	}
 }

@@ -190,11 +190,11 @@ func (s *session) heed(m mmswire.Raw) error {
 	return nil
 }
 
-// nodeFailed gives a node up of which the player has seen no file yet, and tries the next one.
+// nodeFailed gives a node up of which the player has seen no file yet, and tries the next one. The node is not marked as
+// failed, as one is that cannot be connected to: what a player says can bring this about, and it shall not take nodes out.
 func (s *session) nodeFailed(err error) {
 	node := s.lease.Node().Name
 	s.log.Warn("node fails, trying the next", zap.String("node", node), zap.Error(err))
-	s.lease.Failed(err)
 	s.dropOrigin()
 	s.tried = append(s.tried, node)
 	s.prefer = ""
