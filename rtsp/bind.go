@@ -167,8 +167,13 @@ func (s *session) teardown(rs *rtspSession, url string) {
 			}
 		}
 	}
+	s.tearDownWhole(rs)
+}
+
+// tearDownWhole lets go of an RTSP session that the player has torn down.
+func (s *session) tearDownWhole(rs *rtspSession) {
 	s.unbind(rs)
-	s.tornDown = true
+	s.tornDown, s.unheard = true, nil
 	s.published = false
 	if s.saidGoodbye() {
 		s.phase, s.over = 'T', time.Now()

@@ -77,6 +77,9 @@ func (s *session) endClientGone(err error) *end {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return &end{who: sessionlog.WhoClientTimeout, why: "the player did not finish a message in time", err: err}
 	}
+	if s.unheard != nil && len(s.bound) > 0 {
+		return s.endUnheard(err)
+	}
 	how := "closed its connection"
 	if !errors.Is(err, io.EOF) {
 		how = "broke its connection off"

@@ -190,6 +190,7 @@ func (s *session) refuse(ex *exchange, err error) {
 	}
 	s.log.Info("request refused", zap.String("method", ex.in.Method), zap.Int("status", status), zap.Error(err))
 	s.refused = err
+	s.noteTeardown(ex, err)
 	s.respond(ex, resp.Append)
 	s.current = nil
 	switch {

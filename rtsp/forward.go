@@ -93,6 +93,7 @@ func (s *session) complete(ex *exchange, resp *rtspwire.Response) {
 		}
 	}
 	if rs != nil {
+		s.noteTeardown(ex, refusal(resp.Status))
 		s.advance(rs, ex, resp.Status)
 	}
 	if ex.in.Method == methodAnnounce && resp.Status < 300 {
@@ -105,6 +106,10 @@ func (s *session) complete(ex *exchange, resp *rtspwire.Response) {
 func (s *session) advance(rs *rtspSession, ex *exchange, status int) {
 	if ex.in.Method == methodTeardown && status >= 200 && status < 300 {
 		s.teardown(rs, ex.in.URL)
+		return
+	}
+	if ex.in.Method == methodTeardown && status == 454 {
+		s.tearDownWhole(rs) // what it asked for is so
 		return
 	}
 	rs.state = next(rs.state, ex.in.Method, status)

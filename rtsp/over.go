@@ -79,6 +79,37 @@ func (s *session) bury(ex *exchange) {
 	s.respond(ex, answer(200, ex.cseq).Append)
 }
 
+// statusError is an answer of the origin's that was no success.
+type statusError struct{ status int }
+
+func (e *statusError) Error() string { return fmt.Sprintf("the origin answered %d", e.status) }
+
+// refusal is the error of a status, nil of a success.
+func refusal(status int) error {
+	if status < 300 {
+		return nil
+	}
+	return &statusError{status}
+}
+
+// noteTeardown remembers why a TEARDOWN does not succeed; one that does forgets it again. Anything else that is asked for
+// means that the player stays.
+func (s *session) noteTeardown(ex *exchange, err error) {
+	s.unheard = nil
+	if ex.in.Method == methodTeardown && ex.about() != nil {
+		s.unheard = err
+	}
+}
+
+// endUnheard is the end of a player that goes after a TEARDOWN that did not succeed: not the player's fault.
+func (s *session) endUnheard(cause error) *end {
+	who, ok := blame(s.unheard)
+	if !ok {
+		who = sessionlog.WhoOrigin
+	}
+	return &end{who: who, why: "the player's TEARDOWN did not succeed: " + s.unheard.Error(), err: cause}
+}
+
 // endOver is the proper end of a conversation that was over when something, no matter what, ended it.
 func (s *session) endOver() (sessionlog.EndState, string) {
 	why := fmt.Sprintf("origin %s closed its connection after the end of the stream", s.rec.Node)

@@ -59,6 +59,7 @@ type session struct {
 	phase      byte      // second letter of the end state
 	leaving    error     // the player's connection has ended by this, its last requests are not answered yet
 	refused    error     // the last refusal, for the record
+	unheard    error     // why the player's last TEARDOWN did not succeed
 	tornDown   bool      // the player has sent a TEARDOWN of its own
 	streamEnd  bool      // the origin has told the player that nothing more comes
 	over       time.Time // when all that there was came to its proper end; zero: it has not, or the player has asked for more
