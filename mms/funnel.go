@@ -151,6 +151,7 @@ func (s *session) rewriteFunnel() (mmswire.Raw, error) {
 	}
 	at := s.funnel.flow.OriginPair()
 	c.FunnelName = mmswire.FunnelName{Addr: at.Addr, UDP: true, Port: int(at.RTP)}.String()
+	c.Rest = nil // ends with a NUL, whatever followed the player's name
 	return mmswire.Encode(&c), nil
 }
 

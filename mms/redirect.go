@@ -40,7 +40,7 @@ func (s *session) onRedirect(asked request, t *mmswire.ReportRedirect) bool {
 	}
 	s.log.Info("redirect followed", zap.String("node", node), zap.String("path", path))
 	file := *s.said.file
-	file.FileName = path
+	file.FileName, file.Rest = path, nil
 	s.said.file = &file
 	s.dropOrigin()
 	s.prefer = node

@@ -15,6 +15,7 @@ func (s *session) rewriteConnect() mmswire.Raw {
 	sub.SetHost(addrPortOf(s.origin.conn.RemoteAddr()).String())
 	sub.AddVia(s.proxy.via)
 	c.SubscriberName = sub.String()
+	c.Rest = nil // the text has another length now, and with it other padding
 	return mmswire.Encode(&c)
 }
 

@@ -33,7 +33,7 @@ type refusalError struct {
 }
 
 func (e *refusalError) Error() string {
-	return fmt.Sprintf("mms: connect to origin: %v with result 0x%08X", e.mid, e.hr)
+	return fmt.Sprintf("mms: ask origin: it answered %v with result 0x%08X", e.mid, e.hr)
 }
 
 // The results that the gateway gives itself, and no others ([MS-ERREF] 2.1.1; those of Windows Media, facility 0xC00D).
