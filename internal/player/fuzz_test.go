@@ -3,6 +3,8 @@ package player
 import (
 	"testing"
 	"time"
+
+	"mediagate/mms/mmswire"
 )
 
 // FuzzPackets feeds RTP packets cut from any bytes; nothing may panic and no packet may be counted twice.
@@ -43,6 +45,32 @@ func FuzzParseDescription(f *testing.F) {
 			if s.control == "" || s.clock <= 0 {
 				t.Errorf("stream %+v", s)
 			}
+		}
+	})
+}
+
+// FuzzMMSData feeds Data packets of any kind: they are all counted once, and no more is kept than may be.
+func FuzzMMSData(f *testing.F) {
+	f.Add([]byte{0, 0, 1, 1, 2, 2, 1, 1, 9, 5, 250, 250})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		delivered := uint64(0)
+		s, h := newMMSStream(false, 0, func(rtp, bool) { delivered++ }), newMMSHeader(1)
+		now, n := time.Unix(0, 0), uint64(0)
+		for ; len(b) >= 2; b = b[2:] {
+			d := &mmswire.Data{LocationID: uint32(b[0]) << (b[1] & 7), AFFlags: b[1], Payload: b[:2]}
+			h.add(d)
+			s.push(d, 10, now)
+			n++
+			now = now.Add(time.Duration(b[0]) * time.Millisecond)
+			s.flow.due(now, 0)
+			s.flow.giveUp(now)
+		}
+		s.flow.flush()
+		if f := s.flow; f.packets+f.dup != n || delivered > f.packets || len(f.held)+len(f.missing) > 0 {
+			t.Errorf("%d packets and %d duplicates of %d, %d delivered", f.packets, f.dup, n, delivered)
+		}
+		if h.err == nil && h.whole() && len(h.bytes()) != h.size {
+			t.Errorf("%d bytes of header of %d", len(h.bytes()), h.size)
 		}
 	})
 }
