@@ -63,6 +63,23 @@ func filesOf(kinds []lab.MMSKind) []string {
 	return names
 }
 
+// startAll starts players of one server at the same time, each on its own file,
+// but for one thing: a player over UDP is started first and let begin. What
+// comes while a busy machine does not let it read is lost for it, and no player
+// of ours asks again.
+func startAll(t *testing.T, kinds []lab.MMSKind, at netip.Addr, host *lab.Host) []*lab.MMSPlay {
+	t.Helper()
+	var plays []*lab.MMSPlay
+	for _, kind := range kinds {
+		p := lab.PlayMMS(t, kind, mmsURL(at, fileOf(kind)), host)
+		if kind.Transport == "udp" && !lab.Eventually(playLimit, func() bool { return len(p.Written()) > 0 }) {
+			t.Errorf("%s does not begin\n%s", kind.Name, p.Output())
+		}
+		plays = append(plays, p)
+	}
+	return plays
+}
+
 // playsWhole waits for the end of a player and compares what it wrote with the
 // file that it played.
 func playsWhole(t *testing.T, p *lab.MMSPlay, file []byte) {

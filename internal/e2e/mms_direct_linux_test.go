@@ -27,11 +27,8 @@ var (
 func TestMMSPlayersDirect(t *testing.T) {
 	addr, sample, kinds := lab.Loopback(t), lab.SampleASF(t), lab.MMSPlayers()
 	d := lab.StartDissection(t, nil, "lo", "host "+addr.String())
-	from := mmsOrigin(t, addr, origin.Config{Speed: 4}, sample, filesOf(kinds)...)
-	var plays []*lab.MMSPlay
-	for _, kind := range kinds {
-		plays = append(plays, lab.PlayMMS(t, kind, "mms://"+from.Addr.Addr().String()+"/"+fileOf(kind), nil))
-	}
+	mmsOrigin(t, addr, origin.Config{Speed: 2}, sample, filesOf(kinds)...)
+	plays := startAll(t, kinds, addr, nil)
 	for _, p := range plays {
 		t.Run(p.Kind.Name, func(t *testing.T) { playsWhole(t, p, sample) })
 	}

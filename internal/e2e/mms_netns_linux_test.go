@@ -41,10 +41,7 @@ func TestNetnsMMS(t *testing.T) {
 	outer := lab.StartCapture(t, top.Client, lab.HostLink, "udp")
 	inner := lab.StartCapture(t, top.Origin, lab.HostLink, "udp")
 	control := lab.StartDissection(t, top.Origin, lab.HostLink, "tcp")
-	var plays []*lab.MMSPlay
-	for _, kind := range kinds {
-		plays = append(plays, lab.PlayMMS(t, kind, mmsURL(top.GatewayClient, fileOf(kind)), top.Client))
-	}
+	plays := startAll(t, kinds, top.GatewayClient, top.Client)
 	if !lab.Eventually(playLimit, func() bool { return len(plays[0].Written()) > 10<<10 }) {
 		t.Fatalf("%s does not play\n%s", plays[0].Kind.Name, plays[0].Output())
 	}
