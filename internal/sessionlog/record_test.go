@@ -99,6 +99,7 @@ func TestRecordReadsBack(t *testing.T) {
 	}
 	want := full()
 	want.Start = Stamp{time.Date(2026, 3, 4, 5, 7, 8, 9_000_000, time.UTC)}
+	want.Ladder[0].Start = Stamp{time.Date(2026, 3, 4, 5, 6, 58, 9_000_000, time.UTC)}
 	want.Jitter = Millis(1235 * time.Microsecond)
 	if diff := cmp.Diff(want, &got, cmpopts.EquateComparable(netip.AddrPort{})); diff != "" {
 		t.Error(diff)
