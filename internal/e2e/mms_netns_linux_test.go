@@ -158,3 +158,28 @@ func TestNetnsMMSLoss(t *testing.T) {
 		t.Errorf("at the origin's port 1755: %+v", asks.Frames()[i])
 	}
 }
+
+// TestNetnsMMSBlocked: behind a firewall that drops UDP the built-in player, as
+// the specification's, comes to TCP by itself.
+func TestNetnsMMSBlocked(t *testing.T) {
+	const name = "sample.wmv"
+	sample := lab.SampleASF(t)
+	top := mmsHosts(t, sample, name)
+	top.Client.BlockUDP()
+	output := filepath.Join(t.TempDir(), "out.wmv")
+	p := lab.Start(t, lab.Command{Path: lab.Binary(t), Host: top.Client,
+		Args: []string{"play", "-o", output, mmsURL(top.GatewayClient, name)}})
+	if code := p.WaitExit(playLimit); code != 0 {
+		t.Fatalf("play ended with code %d\n%s", code, p.Output())
+	}
+	got, err := os.ReadFile(output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := lab.DiffPackets(got, sample, 0); diff != "" {
+		t.Errorf("%s\n%s", diff, p.Output())
+	}
+	lab.WaitRecord(t, top.gw.Records, recordLimit, func(r lab.Record) bool {
+		return r.Transport == "interleaved" && r.End == "-T" && r.FromOrigin.Packets >= 157
+	})
+}

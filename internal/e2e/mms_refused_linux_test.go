@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -56,9 +57,16 @@ func TestMMSDissected(t *testing.T) {
 	addr := gw.Addr.Addr()
 	d := lab.StartDissection(t, nil, "lo", "host "+addr.String())
 	for _, scheme := range []string{"mmsu", "mmst"} {
-		ownPlayer(t, scheme+"://"+addr.String()+"/sample.wmv", sample, scheme == "mmsu")
+		start, udp := time.Now(), scheme == "mmsu"
+		report := ownPlayer(t, scheme+"://"+addr.String()+"/sample.wmv", sample, udp)
+		if from := []netip.AddrPort{netip.AddrPortFrom(addr, 5004)}; udp && !slices.Equal(report.MediaSources, from) {
+			t.Errorf("media came from %v", report.MediaSources)
+		}
+		r := lab.WaitRecord(t, gw.Records, recordLimit, func(r lab.Record) bool { return !r.Start.Before(start.Truncate(time.Millisecond)) })
+		if r.ClientLog == nil || (r.ResendRequests > 0) != udp || (r.Resent > 0) != udp || r.Lost > 0 || r.End != "-T" {
+			t.Errorf("%s: record: %+v", scheme, r)
+		}
 	}
-	// VLC does not ask for what is lost, so not all of it comes.
 	p := lab.PlayMMS(t, lab.VLC("mmst"), mmsURL(addr, "sample.wmv"), nil)
 	playsWhole(t, p, sample)
 	d.Wait(recordLimit, "three whole sessions", func(frames []lab.Dissected) bool {

@@ -1,7 +1,8 @@
 // Package lab is the test bed: it starts programs that we did not write around
-// the gateway (FFmpeg, GStreamer, MPlayer, GStreamer's RTSP server, an origin
-// on gortsplib), counts what they decode, reads the session records, builds
-// network namespaces and looks for leaks.
+// the gateway (FFmpeg, GStreamer, MPlayer, VLC, libmms, GStreamer's RTSP server,
+// an origin on gortsplib), counts what they decode, compares what they write with
+// what was played, takes captures apart with Wireshark's dissectors, reads the
+// session records, builds network namespaces and looks for leaks.
 //
 // What it owns: every process, listener, namespace and file that it starts
 // belongs to the test that asked for it and ends in that test's cleanup, also

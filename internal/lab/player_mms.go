@@ -55,9 +55,8 @@ func VLC(scheme string) MMSKind {
 }
 
 // FFmpegMMS is ffmpeg(1) over TCP, the only way of MMS that it has. It does not
-// notice the end of a stream and then runs until it is killed (players.md of
-// the design; docs/testing-players.md), so what stops it is the number of
-// frames, or -t.
+// notice the end of a stream and then runs until it is killed, so what stops it
+// is the number of frames, or -t.
 func FFmpegMMS() MMSKind {
 	return MMSKind{Name: "ffmpeg/mmst", Scheme: "mmst", Transport: "interleaved", Frames: true, needs: []string{"ffmpeg"},
 		command: func(_ testing.TB, url, file string) (string, []string) {
