@@ -167,12 +167,7 @@ func (s *session) finish() {
 // and ffmpeg spin for ever when the connection just closes.
 func (s *session) dismissClient() {
 	defer s.client.conn.Close() // nothing more is sent or read
-	select {
-	case <-s.client.done:
-		return
-	default:
-	}
-	s.releaseTail()
+	s.releaseTail()             // one that has gone already is written to in vain
 	if s.playing {
 		s.media.from.Store(nil) // nothing comes after the end
 		s.toClient(mmswire.Encode(&mmswire.ReportEndOfStream{HR: hrConnectionLost, PlayIncarnation: s.incarnation}), 0)

@@ -1,6 +1,7 @@
 package mms
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -51,6 +52,8 @@ func newPeer(side udprelay.Side, conn net.Conn, s *session) *peer {
 	p.out = writer{conn: conn, timeout: cfg.Timeouts.Write, began: time.Now()}
 	p.reader = mmswire.NewReader(&p.pace, cfg.Limits)
 	p.pace.inMessage = p.reader.InMessage
+	// The owner may itself wait for a side that does not read when the gateway is told to end.
+	context.AfterFunc(s.ctx, func() { p.out.hurry(byeTimeout) })
 	return p
 }
 
