@@ -144,7 +144,9 @@ func stalledWorld(t *testing.T, f func(t *testing.T, w *world, player, origin *h
 	emptyBubble(t, func(t *testing.T, w *world) {
 		player, far := duplex()
 		w.proxy.ServeConn(&gatewayConn{halfConn: far, local: worldLocal, remote: worldClient})
-		write := func(c *halfConn, m mmswire.Message) { _, _ = c.Write(mmswire.AppendPacket(nil, 0, 0, mmswire.Encode(m))) }
+		write := func(c *halfConn, m mmswire.Message) {
+			_, _ = c.Write(mmswire.AppendPacket(nil, 0, 0, mmswire.Encode(m)))
+		}
 		go write(player, usual(mmswire.MIDConnect, 0))
 		origin := <-dialled
 		fromOrigin, fromPlayer := mmswire.NewReader(player, mmswire.Limits{}), mmswire.NewReader(origin, mmswire.Limits{})
