@@ -194,3 +194,29 @@ func TestDialogsInPaper(t *testing.T) {
 		}
 	}
 }
+
+// TestEndsInPaper: docs/sessionlog.md tells of the end states that the dialogs come to, and of no others.
+func TestEndsInPaper(t *testing.T) {
+	data, err := os.ReadFile("../docs/sessionlog.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(data), "\n## End states of MMS\n")
+	var told, met []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `(..)` \\|").FindAllStringSubmatch(text, -1) {
+		told = append(told, m[1])
+	}
+	files, _ := filepath.Glob("../testdata/dialogs/mms/*.dialog")
+	for _, file := range files {
+		for _, l := range readDialog(t, file) {
+			if state, ok := strings.CutPrefix(l.text, "end "); ok && l.lane == "=" {
+				met = append(met, strings.Fields(state)[0])
+			}
+		}
+	}
+	slices.Sort(told)
+	slices.Sort(met)
+	if diff := cmp.Diff(slices.Compact(met), told); diff != "" {
+		t.Errorf("docs/sessionlog.md, End states of MMS (-dialogs +paper):\n%s", diff)
+	}
+}
