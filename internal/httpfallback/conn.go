@@ -1,0 +1,132 @@
+package httpfallback
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// clientConn is a player's connection: it counts, bounds the silence before the first byte and each write, and says
+// when it is closed.
+type clientConn struct {
+	net.Conn
+	write   time.Duration
+	in, out atomic.Uint64
+	first   *time.Timer // closes a connection that says nothing; stopped by the first byte
+	spoke   atomic.Bool
+	stalled atomic.Bool // the player took nothing for as long as write
+	secure  bool
+	link    atomic.Pointer[link] // set before the first request
+
+	once    sync.Once
+	closing func() // tells the Proxy; called once
+}
+
+func newClientConn(c net.Conn, t *Timeouts, closing func()) *clientConn {
+	cc := &clientConn{Conn: c, write: t.Write, closing: closing}
+	_, cc.secure = c.(interface{ ConnectionState() tls.ConnectionState })
+	cc.first = time.AfterFunc(t.FirstRequest, func() {
+		if !cc.spoke.Load() {
+			_ = cc.Conn.Close() // net/http notices and gives it back
+		}
+	})
+	return cc
+}
+
+func (c *clientConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 && !c.spoke.Swap(true) {
+		c.first.Stop()
+	}
+	c.in.Add(uint64(n))
+	return n, err
+}
+
+// Write waits no longer than the time-out for the player to take anything at all: a slow one gets a new wait with every
+// byte that it took, one that reads nothing ends.
+func (c *clientConn) Write(p []byte) (int, error) {
+	done := 0
+	for {
+		if err := c.SetWriteDeadline(time.Now().Add(c.write)); err != nil {
+			return done, err
+		}
+		n, err := c.Conn.Write(p[done:])
+		done += n
+		c.out.Add(uint64(n))
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return done, err
+		}
+		if n == 0 {
+			c.stalled.Store(true)
+			return done, err
+		}
+	}
+}
+
+func (c *clientConn) Close() error {
+	err := net.ErrClosed
+	c.once.Do(func() {
+		c.first.Stop()
+		err = c.Conn.Close()
+		c.closing()
+	})
+	return err
+}
+
+// originConn is a connection to a node, whose bytes are counted on the link that it belongs to.
+type originConn struct {
+	net.Conn
+	link *link
+}
+
+func (c *originConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.link.originIn.Add(uint64(n))
+	return n, err
+}
+
+func (c *originConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.link.originOut.Add(uint64(n))
+	return n, err
+}
+
+// feed is the listener through which net/http gets its connections.
+type feed struct {
+	conns chan net.Conn // unbuffered: a connection is net/http's or still ours
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newFeed() *feed { return &feed{conns: make(chan net.Conn), done: make(chan struct{})} }
+
+func (f *feed) Accept() (net.Conn, error) {
+	select {
+	case c := <-f.conns:
+		return c, nil
+	case <-f.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (f *feed) Close() error {
+	f.once.Do(func() { close(f.done) })
+	return nil
+}
+
+// Addr is no address: nothing is bound.
+func (f *feed) Addr() net.Addr { return &net.TCPAddr{} }
+
+// give hands c over, and says false when nobody takes it any more.
+func (f *feed) give(c net.Conn) bool {
+	select {
+	case f.conns <- c:
+		return true
+	case <-f.done:
+		return false
+	}
+}
