@@ -4,8 +4,11 @@ import "net/netip"
 
 // Protocols that a virtual server may speak.
 const (
-	ProtocolRTSP = "rtsp"
-	ProtocolMMS  = "mms"
+	ProtocolRTSP  = "rtsp"
+	ProtocolRTSPS = "rtsps" // in TLS
+	ProtocolMMS   = "mms"
+	ProtocolHTTP  = "http"
+	ProtocolHTTPS = "https" // in TLS
 )
 
 // Policies by which a pool chooses a node.
@@ -28,6 +31,7 @@ const (
 type Config struct {
 	Log            Log             `yaml:"log"`
 	Sessions       Sessions        `yaml:"sessions"`
+	Viewers        Viewers         `yaml:"viewers"`
 	VirtualServers []VirtualServer `yaml:"virtual_servers"`
 	Pools          []Pool          `yaml:"pools"`
 	Relay          Relay           `yaml:"relay"`
@@ -46,14 +50,31 @@ type Sessions struct {
 	Log string `yaml:"log"` // a path; "-" is standard output, "" writes none
 }
 
+// Viewers says how players are recognised that try one protocol after the other.
+type Viewers struct {
+	Window Duration `yaml:"window"` // how long after the end of its last session a player is still the same viewer
+}
+
 // VirtualServer is one configured service: a protocol, the addresses it listens on, and the pool behind it.
 type VirtualServer struct {
 	Name     string   `yaml:"name"`
 	Protocol string   `yaml:"protocol"`
 	Listen   []Listen `yaml:"listen"`
-	Pool     string   `yaml:"pool"`   // the name of a Pool
-	UDP      bool     `yaml:"udp"`    // whether players may have their media over UDP; false sends them to TCP
+	Pool     string   `yaml:"pool"` // the name of a Pool
+	UDP      bool     `yaml:"udp"`  // whether players may have their media over UDP; false sends them to TCP
+	TLS      TLS      `yaml:"tls"`  // of rtsps and https; empty for the others
+	// Affinity is how long after its last request a player of http or https still goes to its node.
+	Affinity Duration `yaml:"affinity"`
+	// Announce names the virtual servers that an announcement of http or https lists; none: those that lead to the same
+	// pool.
+	Announce []string `yaml:"announce"`
 	Routes   []Route  `yaml:"routes"` // the first that matches leads to its pool; if none does, Pool serves
+}
+
+// TLS names the files of a certificate, in PEM.
+type TLS struct {
+	Certificate string `yaml:"certificate"` // the certificate, followed by those between it and the root
+	Key         string `yaml:"key"`
 }
 
 // Route leads some of a virtual server's sessions to another pool. A session must match all that the route names.
@@ -74,11 +95,12 @@ type Pool struct {
 
 // Monitor is the active probe of a pool's nodes.
 type Monitor struct {
-	Interval Duration `yaml:"interval"` // from probe to probe of one node; 0 switches the monitor off
-	Timeout  Duration `yaml:"timeout"`  // of one probe; shorter than Interval
-	Rise     int      `yaml:"rise"`     // good probes in a row that bring a node back
-	Fall     int      `yaml:"fall"`     // bad probes in a row that take a node out
-	MMSPath  string   `yaml:"mms_path"` // a file that the MMS probe opens and whose header it reads; "": it only connects
+	Interval Duration `yaml:"interval"`  // from probe to probe of one node; 0 switches the monitor off
+	Timeout  Duration `yaml:"timeout"`   // of one probe; shorter than Interval
+	Rise     int      `yaml:"rise"`      // good probes in a row that bring a node back
+	Fall     int      `yaml:"fall"`      // bad probes in a row that take a node out
+	MMSPath  string   `yaml:"mms_path"`  // a file that the MMS probe opens and whose header it reads; "": it only connects
+	HTTPPath string   `yaml:"http_path"` // what the HTTP probe asks for; "": "/"
 }
 
 // Node is one origin server.
@@ -93,6 +115,7 @@ type Node struct {
 type Ports struct {
 	RTSP uint16 `yaml:"rtsp"`
 	MMS  uint16 `yaml:"mms"`
+	HTTP uint16 `yaml:"http"`
 }
 
 // Relay says which UDP ports carry media.

@@ -2,18 +2,41 @@ package config
 
 import "time"
 
-// The ports that a node answers on if the file does not say.
-// RFC 2326, section 3.2: 554 is the default RTSP port. [MS-MMSP] 1.9: 1755 is that of MMS, for TCP and UDP.
+// The ports of the protocols: those that a node answers on if the file does not say, and those that a listen address is
+// proposed with.
+// RFC 2326, section 3.2: 554 is the default RTSP port. [MS-MMSP] 1.9: 1755 is that of MMS, for TCP and UDP. RFC 9110,
+// section 4.2: 80 and 443 are those of HTTP. IANA: 322 is that of RTSP in TLS.
 const (
-	defaultRTSPPort = 554
-	defaultMMSPort  = 1755
+	defaultRTSPPort  = 554
+	defaultRTSPSPort = 322
+	defaultMMSPort   = 1755
+	defaultHTTPPort  = 80
+	defaultHTTPSPort = 443
 )
+
+// DefaultPort returns the port on which players look for a protocol when its URL names none; RTSP's for one that is not
+// known.
+func DefaultPort(protocol string) uint16 {
+	switch protocol {
+	case ProtocolRTSPS:
+		return defaultRTSPSPort
+	case ProtocolMMS:
+		return defaultMMSPort
+	case ProtocolHTTP:
+		return defaultHTTPPort
+	case ProtocolHTTPS:
+		return defaultHTTPSPort
+	}
+	return defaultRTSPPort
+}
 
 // Default returns the configuration of an empty file: every default, no virtual server and no pool.
 func Default() *Config {
 	return &Config{
 		Log:      Log{Level: "info", Format: "json"},
 		Sessions: Sessions{Log: "-"}, // a record nobody asked for is better than one that is missing
+		// A player that fails with one protocol tries the next at once, over UDP after 5 to 20 s without a packet.
+		Viewers:  Viewers{Window: Duration(30 * time.Second)},
 		Relay:    defaultRelay(),
 		Limits:   defaultLimits(),
 		Timeouts: defaultTimeouts(),
@@ -67,7 +90,12 @@ func defaultTimeouts() Timeouts {
 	}
 }
 
-func defaultVirtualServer() VirtualServer { return VirtualServer{UDP: true} }
+func defaultVirtualServer() VirtualServer {
+	return VirtualServer{
+		UDP:      true,
+		Affinity: Duration(5 * time.Minute), // a pause in which a person fetches a coffee
+	}
+}
 
 func defaultPool() Pool {
 	return Pool{
@@ -86,5 +114,5 @@ func defaultMonitor() Monitor {
 }
 
 func defaultNode() Node {
-	return Node{Ports: Ports{RTSP: defaultRTSPPort, MMS: defaultMMSPort}, Weight: 1}
+	return Node{Ports: Ports{RTSP: defaultRTSPPort, MMS: defaultMMSPort, HTTP: defaultHTTPPort}, Weight: 1}
 }

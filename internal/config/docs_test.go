@@ -67,7 +67,7 @@ func leaves(v reflect.Value, path string, into map[string]string) {
 		switch {
 		case !own && f.Kind() == reflect.Struct && f.Type().PkgPath() != "net/netip":
 			leaves(f, at, into)
-		case f.Kind() == reflect.Slice && f.Type() != reflect.TypeFor[[]Listen]():
+		case f.Kind() == reflect.Slice && f.Type().Elem().Kind() == reflect.Struct && f.Type() != reflect.TypeFor[[]Listen]():
 			leaves(f.Index(0), at+"[]", into)
 		default:
 			into[at] = fmt.Sprint(f.Interface())

@@ -8,17 +8,13 @@ import (
 // laterKeys are keys that belong to mediagate and not yet to this version, by pattern; each is told apart from a slip
 // of the pen, so that a file made for a later version is understood.
 var laterKeys = map[string]string{
-	"admin":                      "the admin API is",
-	"sessions.w3c_log":           "the W3C log is",
-	"sessions.trace_dir":         "session traces are",
-	"pools[].nodes[].ports.http": "Windows Media HTTP streaming is",
+	"admin":              "the admin API is",
+	"sessions.w3c_log":   "the W3C log is",
+	"sessions.trace_dir": "session traces are",
 }
 
-// laterProtocols and laterPolicies are values of the same kind.
-var (
-	laterProtocols = map[string]string{"http": "Windows Media HTTP streaming is"}
-	laterPolicies  = []string{"least-bandwidth"}
-)
+// laterPolicies are values of the same kind.
+var laterPolicies = []string{"least-bandwidth"}
 
 // pattern returns a path without the numbers of its list entries.
 func pattern(path string) string {

@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// ForOrigin returns the configuration of `run --origin addr`: virtual servers for RTSP on port 554 and MMS on port 1755
-// of every address, in this order, in front of one node. addr is an IP address with or without its RTSP port:
-// "192.0.2.11", "192.0.2.11:8554", "2001:db8::1" or "[2001:db8::1]:8554"; its MMS port is 1755. The error is a Faults.
+// ForOrigin returns the configuration of `run --origin addr`: virtual servers for RTSP on port 554, MMS on port 1755
+// and HTTP on port 80 of every address, in this order, in front of one node. addr is an IP address with or without its
+// RTSP port: "192.0.2.11", "192.0.2.11:8554", "2001:db8::1" or "[2001:db8::1]:8554"; its MMS port is 1755, its HTTP port
+// 80. The error is a Faults.
 func ForOrigin(addr string) (*Config, error) {
 	ip, port, what := parseOrigin(addr)
 	if what == "" {
@@ -23,12 +24,11 @@ func ForOrigin(addr string) (*Config, error) {
 	pool.Name, pool.Nodes = "windows-media", []Node{node}
 	c := Default()
 	c.Pools = []Pool{pool}
-	for _, p := range []struct {
-		name, protocol string
-		port           uint16
-	}{{"RTSP Control", ProtocolRTSP, defaultRTSPPort}, {"MMS Control", ProtocolMMS, defaultMMSPort}} {
+	for _, p := range []struct{ name, protocol string }{
+		{"RTSP Control", ProtocolRTSP}, {"MMS Control", ProtocolMMS}, {"HTTP Service", ProtocolHTTP},
+	} {
 		vs := defaultVirtualServer()
-		vs.Name, vs.Protocol, vs.Listen, vs.Pool = p.name, p.protocol, []Listen{{Port: p.port}}, pool.Name
+		vs.Name, vs.Protocol, vs.Listen, vs.Pool = p.name, p.protocol, []Listen{{Port: DefaultPort(p.protocol)}}, pool.Name
 		c.VirtualServers = append(c.VirtualServers, vs)
 	}
 	return c, nil

@@ -9,16 +9,35 @@ import (
 	"unicode"
 )
 
-// Of returns the port of a protocol, 0 if it has none.
+// Of returns the port of a protocol, 0 if it has none. TLS ends at the gateway: rtsps and https are rtsp and http here.
 func (p Ports) Of(protocol string) uint16 {
-	switch protocol {
+	switch plain(protocol) {
 	case ProtocolRTSP:
 		return p.RTSP
 	case ProtocolMMS:
 		return p.MMS
+	case ProtocolHTTP:
+		return p.HTTP
 	}
 	return 0
 }
+
+// plain is the protocol inside of TLS.
+func plain(protocol string) string {
+	switch protocol {
+	case ProtocolRTSPS:
+		return ProtocolRTSP
+	case ProtocolHTTPS:
+		return ProtocolHTTP
+	}
+	return protocol
+}
+
+// IsTLS reports whether the virtual server's players speak TLS.
+func (vs *VirtualServer) IsTLS() bool { return plain(vs.Protocol) != vs.Protocol }
+
+// IsWeb reports whether the virtual server's players speak HTTP, in TLS or not.
+func (vs *VirtualServer) IsWeb() bool { return plain(vs.Protocol) == ProtocolHTTP }
 
 // Pools returns the names of the pools that a virtual server may send a session to, each once, its own first.
 func (vs *VirtualServer) Pools() []string {
@@ -31,13 +50,15 @@ func (vs *VirtualServer) Pools() []string {
 	return names
 }
 
-// Protocols returns the protocols of the virtual servers that may send sessions to the pool, sorted, each once.
+// Protocols returns the protocols that the nodes of a pool are spoken to in, by the virtual servers that may send it
+// sessions: rtsp, mms and http, sorted, each once. RTSP tunnelled in HTTP does not count.
 func (c *Config) Protocols(pool string) []string {
 	var all []string
 	for i := range c.VirtualServers {
 		vs := &c.VirtualServers[i]
-		if slices.Contains(vs.Pools(), pool) && !slices.Contains(all, vs.Protocol) {
-			all = append(all, vs.Protocol)
+		protocol := plain(vs.Protocol)
+		if slices.Contains(vs.Pools(), pool) && !slices.Contains(all, protocol) {
+			all = append(all, protocol)
 		}
 	}
 	slices.Sort(all)

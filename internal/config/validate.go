@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -23,6 +24,7 @@ func check(c *Config, bad map[string]bool) []problem {
 	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.oneOf("log.format", c.Log.Format, "json", "console")
 	k.printable("sessions.log", c.Sessions.Log)
+	k.span("viewers.window", c.Viewers.Window, time.Second, time.Hour)
 	k.virtualServers(c)
 	k.pools(c)
 	k.relay(c)
@@ -97,11 +99,9 @@ func (k *checker) virtualServers(c *Config) {
 	for i, vs := range c.VirtualServers {
 		at := "virtual_servers[" + strconv.Itoa(i) + "]"
 		k.name(at+".name", vs.Name, "virtual server", names)
-		if later, ok := laterProtocols[vs.Protocol]; ok {
-			k.say(at+".protocol", "%s not in this version yet; remove this virtual server", later)
-		} else {
-			k.oneOf(at+".protocol", vs.Protocol, ProtocolRTSP, ProtocolMMS)
-		}
+		k.oneOf(at+".protocol", vs.Protocol, knownProtocols...)
+		k.web(at, c, i)
+		k.tls(at, &c.VirtualServers[i])
 		listens = k.listen(at+".listen", vs, listens)
 		k.poolOf(at+".pool", vs.Pool, "virtual server", c.Pools)
 		k.routes(at+".routes", vs.Routes, c.Pools)
@@ -137,11 +137,7 @@ type bound struct {
 
 func (k *checker) listen(path string, vs VirtualServer, seen []bound) []bound {
 	if len(vs.Listen) == 0 {
-		port := defaultRTSPPort
-		if vs.Protocol == ProtocolMMS {
-			port = defaultMMSPort
-		}
-		k.say(path, "no listen address; give one such as \":%d\"", port)
+		k.say(path, "no listen address; give one such as \":%d\"", DefaultPort(vs.Protocol))
 	}
 	for i, l := range vs.Listen {
 		at := path + "[" + strconv.Itoa(i) + "]"

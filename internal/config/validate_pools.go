@@ -53,6 +53,9 @@ func (k *checker) monitor(path string, m Monitor) {
 	if m.MMSPath != "" {
 		k.urlPath(path+".mms_path", m.MMSPath)
 	}
+	if m.HTTPPath != "" {
+		k.urlPath(path+".http_path", m.HTTPPath)
+	}
 }
 
 // nodes checks the nodes of a pool whose virtual servers speak these protocols: two nodes that are one server to one of
@@ -67,7 +70,7 @@ func (k *checker) nodes(path string, nodes []Node, protocols []string) {
 		at := path + "[" + strconv.Itoa(i) + "]"
 		k.name(at+".name", n.Name, "node", names)
 		k.number(at+".weight", n.Weight, 1, heaviest)
-		for _, protocol := range []string{ProtocolRTSP, ProtocolMMS} {
+		for _, protocol := range []string{ProtocolRTSP, ProtocolMMS, ProtocolHTTP} {
 			if n.Ports.Of(protocol) == 0 {
 				k.say(at+".ports."+protocol, "port 0 cannot be connected to; give a number from 1 to 65535")
 			}
