@@ -19,7 +19,7 @@ import (
 // originFlags are the flags of origin.
 type originFlags struct {
 	listen              string
-	media, mms          uint16
+	media, mms, http    uint16
 	dir                 string
 	users               []string
 	strict, playlist    bool
@@ -42,12 +42,12 @@ func newOrigin() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "origin",
 		Short: "Run the embedded test origin",
-		Long: "origin serves RTSP and MMS as Windows Media Services do: ASF files over one UDP port pair, with packet pair,\n" +
-			"resends and end of stream, or in the connection. With --ordinary it serves H.264 and AAC at /sample as\n" +
+		Long: "origin serves RTSP, MMS and HTTP as Windows Media Services do: ASF files over one UDP port pair, with packet\n" +
+			"pair, resends and end of stream, or in the connection. With --ordinary it serves H.264 and AAC at /sample as\n" +
 			"cameras do, over RTSP alone.\n\n" +
 			"It is made for tests and demonstrations, not for viewers. It runs until SIGTERM or SIGINT.",
-		Example: "  mediagate origin --listen 127.0.0.2:8554\n" +
-			"  mediagate origin --listen :8554 --dir /srv/media --user alice:secret\n" +
+		Example: "  mediagate origin --listen 127.0.0.2:8554 --http 8080\n" +
+			"  mediagate origin --listen :8554 --http 8080 --dir /srv/media --user alice:secret\n" +
 			"  mediagate origin --listen 127.0.0.2:8554 --ordinary --publish",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -69,6 +69,7 @@ func newOrigin() *cobra.Command {
 	fs.StringVar(&f.listen, "listen", ":554", "listen for RTSP on `ADDR`")
 	fs.Uint16Var(&f.media, "media", origin.DefaultMediaPort, "first, even UDP `PORT` of the pair that media comes from")
 	fs.Uint16Var(&f.mms, "mms", origin.DefaultMMSPort, "TCP and UDP `PORT` of MMS, at the address of --listen; 0 is no MMS")
+	fs.Uint16Var(&f.http, "http", origin.DefaultHTTPPort, "TCP `PORT` of HTTP, at the address of --listen; 0 is no HTTP")
 	fs.StringVar(&f.dir, "dir", "", "serve the .asf, .wma and .wmv files of `FOLDER` instead of the bundled sample")
 	fs.StringArrayVar(&f.users, "user", nil, "ask for the credentials `NAME:PASSWORD`; may be repeated")
 	fs.BoolVar(&f.strict, "strict-uri", false, "refuse credentials whose uri is not that of the request")
@@ -85,8 +86,14 @@ func newOrigin() *cobra.Command {
 // tellURLs prints where the origin can be reached, a line for each protocol.
 func tellURLs(w io.Writer, o embedded, path string) {
 	fmt.Fprintf(w, "serving %s\n", o.URL(path))
-	if s, ok := o.(*origin.Server); ok && s.MMSURL(path) != "" {
-		fmt.Fprintf(w, "serving %s\n", s.MMSURL(path))
+	s, ok := o.(*origin.Server)
+	if !ok {
+		return
+	}
+	for _, url := range []string{s.HTTPURL(path), s.MMSURL(path)} {
+		if url != "" {
+			fmt.Fprintf(w, "serving %s\n", url)
+		}
 	}
 }
 
@@ -112,15 +119,18 @@ func (f *originFlags) build(cmd *cobra.Command) (embedded, string, error) {
 		})
 		return o, "/sample", err
 	}
-	var mms netip.AddrPort
-	if f.mms != 0 {
-		mms = netip.AddrPortFrom(addr, f.mms)
+	// A service whose port is 0 is not there.
+	service := func(port uint16) (at netip.AddrPort) {
+		if port != 0 {
+			at = netip.AddrPortFrom(addr, port)
+		}
+		return at
 	}
 	if f.publish {
 		return nil, "", usagef("--publish goes with --ordinary")
 	}
 	o, err := origin.New(origin.Config{
-		Listen: at, MMS: mms, Media: f.media, Dir: f.dir, Users: users, StrictURI: f.strict, Speed: f.speed,
+		Listen: at, MMS: service(f.mms), HTTP: service(f.http), Media: f.media, Dir: f.dir, Users: users, StrictURI: f.strict, Speed: f.speed,
 		DropEvery: f.dropEvery, Playlist: f.playlist, Logger: log,
 	})
 	if f.dir != "" {

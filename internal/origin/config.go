@@ -31,11 +31,21 @@ type Config struct {
 	// MMS is the TCP address of the MMS listener, and the UDP address of resend requests: the address of Listen, since
 	// media leave from the one UDP pair. Port 0 takes a free one; the zero value is no MMS.
 	MMS netip.AddrPort
-	// Dir is the folder whose .asf, .wma and .wmv files are served; empty is the bundled sample, as /sample.wmv and
+	// HTTP is the TCP address of Windows Media over HTTP; any address will do. Port 0 takes a free one; the zero value is
+	// no HTTP.
+	HTTP netip.AddrPort
+	// Pages are ordinary files of HTTP: paths like "/film.asx" and what is there. Those of Dir come after them.
+	Pages map[string]string
+	// Busy has HTTP requests answered with 503; see Server.SetBusy.
+	Busy bool
+	// BoundAuth has each HTTP connection asked for credentials that are bound to it, as those of NTLM are: who repeats the
+	// challenge of its own connection ("Authorization: NTLM x" after "WWW-Authenticate: NTLM x") may use that one.
+	BoundAuth bool
+	// Dir is the folder whose .asf, .wma and .wmv files are served, and over HTTP some other kinds too; empty is the bundled sample, as /sample.wmv and
 	// /sample.asf.
 	Dir string
 	// Users are names and passwords. If there are any, each request but OPTIONS needs Digest or Basic credentials, and
-	// each file asked for over MMS Basic ones.
+	// each file asked for over MMS Basic ones; over HTTP each request does.
 	Users map[string]string
 	// StrictURI refuses a Digest whose uri is not the request line's, byte for byte.
 	StrictURI bool
@@ -44,17 +54,18 @@ type Config struct {
 	// DropEvery keeps each n-th media packet back from UDP, so that a client has to ask for it; 0 drops none.
 	DropEvery int
 	// Playlist plays each file twice, as two entries of a server-side playlist: the end of the first is told with
-	// "End-Of-Playlist-Entry: true", the second with an ANNOUNCE. [MS-RTSP] 2.2.7.1. Over MMS, a StreamChange tells it.
+	// "End-Of-Playlist-Entry: true", the second with an ANNOUNCE. [MS-RTSP] 2.2.7.1. Over MMS, a StreamChange tells it,
+	// over HTTP a $C packet.
 	Playlist bool
 	// RefuseUDP refuses MMS funnels over UDP.
 	RefuseUDP bool
-	// Redirect are paths like "/film.wmv" and the URLs to which MMS clients that ask for them are sent.
+	// Redirect are paths like "/film.wmv" and the URLs to which MMS and HTTP clients that ask for them are sent.
 	Redirect map[string]string
 	// Ping is how long an MMS control connection is quiet before a ping; 0 is 30 s.
 	Ping time.Duration
 	// Idle is how long an MMS client to which nothing is sent may ask for nothing; 0 is an hour.
 	Idle time.Duration
-	// Timeout is how long an RTSP session may be silent; 0 is 60 s.
+	// Timeout is how long an RTSP session, or an HTTP one to which nothing is sent, may be silent; 0 is 60 s.
 	Timeout time.Duration
 	// Logger may be nil. The caller owns it.
 	Logger *zap.Logger

@@ -80,7 +80,7 @@ func (l *library) open(name string) (*asf.File, error) {
 	if l.root == nil {
 		return nil, fmt.Errorf("origin: open %q: %w", name, os.ErrNotExist)
 	}
-	b, err := readAll(l.root, name)
+	b, err := readAll(l.root, name, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("origin: open %q: %w", name, err)
 	}
@@ -92,7 +92,7 @@ func (l *library) open(name string) (*asf.File, error) {
 	return f, nil
 }
 
-func readAll(root *os.Root, name string) ([]byte, error) {
+func readAll(root *os.Root, name string, limit int64) ([]byte, error) {
 	file, err := root.Open(name)
 	if err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func readAll(root *os.Root, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
+	if !info.Mode().IsRegular() || info.Size() > limit {
 		return nil, fmt.Errorf("%s of %d bytes: %w", info.Mode().Type(), info.Size(), os.ErrInvalid)
 	}
 	return io.ReadAll(file)

@@ -9,17 +9,19 @@ import (
 
 func ExampleServer() {
 	s, err := origin.New(origin.Config{Listen: netip.MustParseAddrPort("127.0.0.40:8554"), Media: 5004,
-		MMS: netip.MustParseAddrPort("127.0.0.40:1755")})
+		MMS: netip.MustParseAddrPort("127.0.0.40:1755"), HTTP: netip.MustParseAddrPort("127.0.0.40:80")})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println(s.URL("sample.wmv"), s.Snapshot().Sessions)
 	fmt.Println(s.MMSURL("sample.wmv"), s.Snapshot().Connections)
+	fmt.Println(s.HTTPURL("sample.wmv"), s.Snapshot().ForeignClientIDs)
 	fmt.Println(s.Close())
 	// Output:
 	// rtsp://127.0.0.40:8554/sample.wmv 0
 	// mms://127.0.0.40:1755/sample.wmv 0
+	// http://127.0.0.40:80/sample.wmv 0
 	// <nil>
 }
 

@@ -26,7 +26,13 @@ type Log struct {
 	ClientLogs []ClientLog
 	// Connections is the number of MMS connections that are open now; each is a session.
 	Connections int
-	// Sessions is the number of sessions that are open now.
+	// HTTP are the requests of HTTP.
+	HTTP []HTTPRequest
+	// ForeignClientIDs counts those that had a client-id which this origin has not given out: each came to the wrong one.
+	ForeignClientIDs int
+	// HTTPConnections and HTTPSessions are open now.
+	HTTPConnections, HTTPSessions int
+	// Sessions is the number of RTSP sessions that are open now.
 	Sessions int
 }
 
@@ -159,6 +165,7 @@ func (r *recorder) snapshot() Log {
 	return Log{
 		Requests: slices.Clone(r.log.Requests), Nacks: slices.Clone(r.log.Nacks), Messages: slices.Clone(r.log.Messages),
 		Resends: slices.Clone(r.log.Resends), ClientLogs: slices.Clone(r.log.ClientLogs),
+		HTTP: slices.Clone(r.log.HTTP), ForeignClientIDs: r.log.ForeignClientIDs,
 	}
 }
 

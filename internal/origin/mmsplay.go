@@ -17,14 +17,15 @@ const (
 // maxAccel bounds how long the accelerated beginning may be, in milliseconds of media.
 const maxAccel = 20_000
 
-// run is what a StartPlaying asked for. It is its task's alone.
+// run is what a StartPlaying, or over HTTP a Play, asked for. It is its task's alone.
 type run struct {
 	file        *asf.File
 	incarnation uint8
-	index       int    // of the next packet
-	until       uint64 // send time in milliseconds at which to stop; 0: the end
-	bandwidth   uint32 // bits per second at which the first packets go
-	accelerated uint32 // how much media goes so, in milliseconds
+	index       int     // of the next packet
+	until       uint64  // send time in milliseconds at which to stop; 0: the end
+	bandwidth   uint32  // bits per second at which the first packets go
+	accelerated uint32  // how much media goes so, in milliseconds
+	factor      float64 // how many times faster than Config.Speed all goes; 0 is 1
 }
 
 // startPlaying answers StartPlaying and has packets sent. [MS-MMSP] 3.2.5.11.

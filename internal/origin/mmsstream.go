@@ -122,8 +122,12 @@ func (a *pace) due(s *Server, r *run, p *asf.Packet) time.Time {
 	if a.begin.IsZero() {
 		a.begin, a.offset = time.Now(), p.SendTime
 	}
+	speed := s.cfg.Speed
+	if r.factor > 0 {
+		speed *= r.factor
+	}
 	media := p.SendTime - min(a.offset, p.SendTime)
-	own := time.Duration(float64(media) / s.cfg.Speed * float64(time.Millisecond))
+	own := time.Duration(float64(media) / speed * float64(time.Millisecond))
 	if r.bandwidth > 0 && media < r.accelerated {
 		fast := time.Duration(a.bits / float64(r.bandwidth) / s.cfg.Speed * float64(time.Second))
 		a.bits += float64(8 * len(r.file.Packets[r.index]))

@@ -17,7 +17,7 @@ import (
 // sweepEvery is how often silent sessions are looked for.
 const sweepEvery = time.Second
 
-// Server is a Windows-Media-like RTSP and MMS origin. Its verbs may be called from any goroutine.
+// Server is a Windows-Media-like origin of RTSP, MMS and HTTP. Its verbs may be called from any goroutine.
 type Server struct {
 	cfg     Config
 	log     *zap.Logger
@@ -25,6 +25,7 @@ type Server struct {
 	nonce   string
 	seen    recorder
 	mms     *mms // nil: no MMS
+	web     *web // nil: no HTTP
 
 	wg   sync.WaitGroup
 	done chan struct{} // closed by Close
@@ -56,10 +57,14 @@ func New(cfg Config) (*Server, error) {
 	if cfg.MMS.IsValid() {
 		s.mms = newMMS(s)
 	}
+	if cfg.HTTP.IsValid() {
+		s.web = newWeb(s)
+	}
 	return s, nil
 }
 
-// Start binds the RTSP listener, the UDP pair and, if there is one, the MMS port, and begins to serve. A second call does nothing.
+// Start binds the RTSP listener, the UDP pair and, if there are any, the MMS and HTTP ports, and begins to serve. A second
+// call does nothing.
 func (s *Server) Start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,6 +85,9 @@ func (s *Server) Start() error {
 	s.wg.Go(func() { s.receive(rtcp, true) })
 	if s.mms != nil {
 		s.mms.start()
+	}
+	if s.web != nil {
+		s.web.start()
 	}
 	return nil
 }
@@ -102,21 +110,16 @@ func (s *Server) bindLocked() (err error) {
 		}
 	}
 	if s.mms != nil {
-		return s.mms.bind(s.cfg.MMS)
-	}
-	return nil
-}
-
-// closeAll closes what is open. The errors are of sockets that nobody will use again.
-func closeAll(l *net.TCPListener, conns ...*net.UDPConn) {
-	if l != nil {
-		_ = l.Close()
-	}
-	for _, c := range conns {
-		if c != nil {
-			_ = c.Close()
+		if err = s.mms.bind(s.cfg.MMS); err != nil {
+			return err
 		}
 	}
+	if s.web != nil {
+		if err = s.web.bind(s.cfg.HTTP); err != nil && s.mms != nil {
+			s.mms.close()
+		}
+	}
+	return err
 }
 
 // Run serves until ctx ends or Close is called, and closes the server; it calls Start if that was not done.
@@ -144,6 +147,9 @@ func (s *Server) Close() error {
 	closeAll(s.listener, s.rtp, s.rtcp)
 	if s.mms != nil {
 		s.mms.close()
+	}
+	if s.web != nil {
+		s.web.close()
 	}
 	conns, sessions := s.takeLocked()
 	s.mu.Unlock()
@@ -189,6 +195,9 @@ func (s *Server) Snapshot() Log {
 	l := s.seen.snapshot()
 	if s.mms != nil {
 		l.Connections = s.mms.count()
+	}
+	if s.web != nil {
+		l.HTTPConnections, l.HTTPSessions = s.web.count()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

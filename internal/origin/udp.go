@@ -63,3 +63,15 @@ func (s *Server) sendRTCP(packet []byte, to netip.AddrPort) {
 	_ = s.rtcp.SetWriteDeadline(time.Now().Add(time.Second))
 	_, _ = s.rtcp.WriteToUDPAddrPort(packet, to)
 }
+
+// closeAll closes what is open. The errors are of sockets that nobody will use again.
+func closeAll(l *net.TCPListener, conns ...*net.UDPConn) {
+	if l != nil {
+		_ = l.Close()
+	}
+	for _, c := range conns {
+		if c != nil {
+			_ = c.Close()
+		}
+	}
+}
