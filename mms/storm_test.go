@@ -76,8 +76,7 @@ func visit(c net.Conn, r *rand.Rand) {
 func storm(t *testing.T, byPath bool) {
 	synctest.Test(t, func(t *testing.T) {
 		var origins, players sync.WaitGroup
-		var w *world
-		w = newWorldOf(t, 200, func(c *Config) {
+		w := newWorldOf(t, 200, func(c *Config) {
 			c.ByPath = byPath
 			c.Dial = func(_ context.Context, _, to netip.AddrPort) (net.Conn, error) {
 				near, far := duplex()

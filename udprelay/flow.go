@@ -63,6 +63,9 @@ func newFlow(r *Relay, spec Spec) *Flow {
 	f.legs[Origin].local.Addr, f.legs[Origin].free = spec.OriginLocal, r.cfg.OriginLatch == LatchSameAddress
 	if spec.Protocol == MMS {
 		f.mms = &mmsFlow{}
+		// No player of MMS opens a NAT with a datagram, and what comes from another port of its address is somebody else's:
+		// a late report of an RTP player behind the same NAT, say. It must not take the media away.
+		f.legs[Client].free = false
 	}
 	return f
 }

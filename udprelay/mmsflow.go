@@ -99,7 +99,7 @@ func (f *Flow) routeMMS(side Side, from netip.AddrPort, b []byte, now time.Time)
 	case isMMSResend(b):
 		to, reason = f.takeResend(from, b, now)
 	default:
-		// No player is known to send anything else. One that opens a NAT so is welcome to, as with RTP.
+		// No player is known to send anything else.
 		if reason = f.accept(Client, rtp, from, now, evidence{fit: len(b) > 0}); reason == DropNone {
 			reason = DropNotMMS
 		}

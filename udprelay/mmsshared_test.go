@@ -57,8 +57,7 @@ func TestSharedOwner(t *testing.T) {
 		{"RTP beside MMS: RTCP", LatchSameAddress, []guest{{rtp: &single}, vlc}, rtcp, "10.0.0.1:7000", nack(wmsCNAME(100)), 0, DropNone},
 		{"RTP beside a closed MMS", LatchSameAddress, []guest{{rtp: &one}, closed}, rtp, "10.0.0.1:7000", bare(), 0, DropNone},
 		{"MMS alone: by port", LatchOff, []guest{vlc, {mms: 7002, id: 8}}, rtp, "10.0.0.1:7002", []byte("hole"), 1, DropNone},
-		{"MMS alone: learns", LatchSameAddress, []guest{closed, vlc}, rtp, "10.0.0.1:9000", []byte("hole"), 1, DropNone},
-		{"MMS alone: two may learn", LatchSameAddress, []guest{vlc, vlc}, rtp, "10.0.0.1:9000", []byte("hole"), -1, DropAmbiguous},
+		{"MMS alone: another port is nobody's", LatchSameAddress, []guest{vlc, vlc}, rtp, "10.0.0.1:9000", []byte("hole"), -1, DropWrongPort},
 		{"MMS alone: RTCP is nobody's", LatchSameAddress, []guest{vlc}, rtcp, "10.0.0.1:7000", emptyReport(), -1, DropWrongPort},
 		{"closed and alone", LatchSameAddress, []guest{closed}, rtp, "10.0.0.1:7000", nil, 0, DropNone},
 	} {
