@@ -18,9 +18,10 @@ import (
 
 // end says why a session ended: who, and a sentence. The phase is added by the session.
 type end struct {
-	who byte
-	why string
-	err error // for the log, may be nil
+	who   byte
+	why   string
+	err   error // for the log, may be nil
+	quiet bool  // the connection went on as part of another conversation, which has the record
 }
 
 // blame says whose fault a refusal is, if it is not the player's own.
@@ -35,6 +36,8 @@ func blame(err error) (who byte, ok bool) {
 		{errOriginRefused, sessionlog.WhoNode},
 		{udprelay.ErrPortsExhausted, sessionlog.WhoResource},
 		{errTooManyMedia, sessionlog.WhoResource},
+		{errTunnelsFull, sessionlog.WhoResource},
+		{errTunnelAlone, sessionlog.WhoClientTimeout},
 		{errDraining, sessionlog.WhoGateway},
 	} {
 		if errors.Is(err, row.err) {
@@ -85,6 +88,8 @@ func (s *session) endClientGone(err error) *end {
 		how = "broke its connection off"
 	}
 	switch {
+	case s.lonelyGet():
+		how += " after the GET of a tunnel, which no POST had joined"
 	case s.phase == 'A' && s.refused == nil:
 		how += " without a word"
 	case s.rec.Transport == "":
@@ -138,6 +143,8 @@ func (s *session) endSilent() *end {
 	switch {
 	case !s.life.spoken && s.refused != nil:
 		e.why = fmt.Sprintf("no request that can be read within %s", s.proxy.cfg.Timeouts.FirstRequest)
+	case s.lonelyGet():
+		e.why = fmt.Sprintf("the GET of a tunnel came, and no POST within %s", s.proxy.cfg.Timeouts.FirstRequest)
 	case !s.life.spoken:
 		e.why = fmt.Sprintf("no request within %s", s.proxy.cfg.Timeouts.FirstRequest)
 	case len(s.bound) == 0 && s.tornDown:
@@ -160,6 +167,7 @@ const dismissTimeout = 200 * time.Millisecond
 
 // finish gives everything back and writes the record. It runs once, on the owner's goroutine, whatever ended the session.
 func (s *session) finish() {
+	s.withdrawPost()
 	for _, rs := range s.bound {
 		s.proxy.unregister(rs.id)
 	}
@@ -195,7 +203,9 @@ func (s *session) finish() {
 			<-p.done
 		}
 	}
-	s.writeRecord()
+	if !s.end.quiet {
+		s.writeRecord()
+	}
 }
 
 // dismissClient closes the player's connection. When the gateway closes first, the player gets to read its last answer:

@@ -29,6 +29,8 @@ func (s *session) nextDeadline() time.Time {
 func (s *session) lifeDeadline() time.Time {
 	t := &s.proxy.cfg.Timeouts
 	switch {
+	case s.half != nil:
+		return s.halfUntil
 	case s.surplus:
 		return s.life.started.Add(min(surplusWait, t.FirstRequest))
 	case !s.life.spoken:
@@ -81,6 +83,10 @@ func (s *session) onTimer(now time.Time) {
 	}
 	s.pushes.expire(now)
 	if s.current == nil && !now.Before(s.lifeDeadline()) {
+		if s.half != nil {
+			s.onPostTimeout()
+			return
+		}
 		if s.surplus {
 			s.reply(statusOf(errBusy), "")
 			s.endWith(endBusy(errBusy))

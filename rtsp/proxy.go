@@ -31,6 +31,7 @@ type Proxy struct {
 	// surplus counts the connections over the limit that are waited for, see surplus.go.
 	surplus atomic.Int64
 	epoch   string // sets the session numbers of two runs apart
+	tunnels *tunnels
 
 	mu        sync.Mutex // guards what follows
 	draining  bool
@@ -51,6 +52,7 @@ func New(cfg Config) (*Proxy, error) {
 		cfg:       cfg,
 		via:       "RTSP/1.0 " + cfg.Pseudonym + " (" + epoch + ")",
 		epoch:     epoch,
+		tunnels:   newTunnels(max(1, cfg.Connections/4)),
 		listeners: make(map[net.Listener]struct{}),
 		bound:     make(map[string]*session),
 	}
@@ -110,14 +112,19 @@ func (p *Proxy) untrack(l net.Listener) {
 	_ = l.Close() // closed already when Shutdown did it
 }
 
-// ServeConn serves one client connection and returns at once; the connection is the Proxy's from then on.
-func (p *Proxy) ServeConn(conn net.Conn) {
+// ServeConn serves one client connection and returns at once; the connection is the Proxy's from then on. A connection
+// that begins with the GET or POST of a tunnel is served as one.
+func (p *Proxy) ServeConn(conn net.Conn) { p.serve(conn, false) }
+
+// serve serves a connection; http: it was told to be a tunnel's.
+func (p *Proxy) serve(conn net.Conn, http bool) {
 	places, err := p.admit()
 	if err != nil {
-		p.turnAway(conn, err)
+		p.turnAway(conn, err, http)
 		return
 	}
 	s := p.newSession(conn)
+	s.client.http = http
 	s.surplus = places == &p.surplus
 	go func() {
 		defer p.wg.Done()

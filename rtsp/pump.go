@@ -30,15 +30,17 @@ type peer struct {
 	owner atomic.Pointer[session]
 	done  chan struct{} // closed when the pump has returned
 
-	strikes int // malformed messages it sent; its owner's
+	http    bool // it was said to be a tunnel's; set before start
+	strikes int  // malformed messages it sent; its owner's
 }
 
 // event is what a pump tells the owner: an item read, or the error that ended (or, not fatal, disturbed) the reading.
 type event struct {
-	peer *peer
-	item rtspwire.Item
-	err  error
-	done chan struct{} // the owner closes it: the pump may read on
+	peer   *peer
+	item   rtspwire.Item
+	tunnel *tunnelRequest // the connection begins with it
+	err    error
+	done   chan struct{} // the owner closes it: the pump may read on
 }
 
 func newPeer(side udprelay.Side, conn net.Conn, cfg *Config) *peer {
@@ -63,6 +65,9 @@ func (p *peer) run() {
 			p.deliver(event{peer: p, err: &panicError{value: v, stack: debug.Stack()}})
 		}
 	}()
+	if p.side == sideClient && !p.meet() {
+		return
+	}
 	for {
 		item, err := p.reader.Read()
 		err = withoutText(err)
@@ -131,6 +136,7 @@ type paceReader struct {
 	inMessage func() bool // set once before use: the wire reader has begun a message
 	armed     bool        // the pump's: a deadline is set
 	fresh     bool        // the pump's: a message has been read since it was set
+	ahead     []byte      // the pump's: read before the wire reader's time
 	stopped   atomic.Bool
 	n         atomic.Uint64
 }
@@ -148,6 +154,12 @@ func (r *paceReader) Read(b []byte) (int, error) {
 		}
 		if r.stopped.Load() {
 			return 0, errStopped
+		}
+		if len(r.ahead) > 0 {
+			n := copy(b, r.ahead)
+			r.ahead = r.ahead[n:]
+			r.n.Add(uint64(n))
+			return n, nil
 		}
 		n, err := r.conn.Read(b)
 		r.n.Add(uint64(n))

@@ -24,8 +24,11 @@ func newRecord(s *session) *sessionlog.Record {
 // noteTransport takes what was negotiated into the record; the last SETUP counts, since a player falls back from UDP to TCP.
 func (s *session) noteTransport(m *media) {
 	s.rec.Transport = sessionlog.TransportInterleaved
-	if m.use != nil {
+	switch {
+	case m.use != nil:
 		s.rec.Transport = sessionlog.TransportUDP
+	case s.tunnel() != nil:
+		s.rec.Transport = sessionlog.TransportTunnelled
 	}
 	s.rec.Mode = sessionlog.ModePlay
 	if m.publish {

@@ -66,9 +66,13 @@ type session struct {
 	left       time.Time // when the player's connection closed, of a detached conversation
 	described  description
 	published  bool      // the client has announced a presentation of its own
-	retired    []*media  // ended, not in the record yet; at most maxRetired while the conversation runs
-	firstMedia time.Time // as far as the record has it
-	peers      []*peer   // its connections whose pumps may still run, and which the record does not count yet
+	half       *postHalf // the connection is a POST that waits for its tunnel
+	halfKey    tunnelKey
+	halfUntil  time.Time
+	taken      <-chan struct{} // of half
+	retired    []*media        // ended, not in the record yet; at most maxRetired while the conversation runs
+	firstMedia time.Time       // as far as the record has it
+	peers      []*peer         // its connections whose pumps may still run, and which the record does not count yet
 	rec        *sessionlog.Record
 	end        *end
 }
@@ -115,6 +119,8 @@ func (s *session) run() {
 			s.handle(ev)
 		case a := <-s.attach:
 			s.takeOver(a)
+		case <-s.taken:
+			s.onTaken()
 		case <-timer.C:
 			s.onTimer(time.Now())
 		case <-s.ctx.Done():
@@ -136,6 +142,9 @@ func (s *session) handle(ev event) {
 	switch {
 	case ev.err != nil:
 		s.onReadError(ev)
+	case ev.tunnel != nil && ev.peer == s.client:
+		s.onTunnel(ev)
+		return
 	case ev.peer == s.client:
 		s.life.clientSpoke(time.Now())
 		switch m := ev.item.(type) {

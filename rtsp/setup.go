@@ -78,6 +78,9 @@ func (s *session) planSetup(ex *exchange) (*setupPlan, error) {
 // errNoUDP is answered as errNoTransport is. VLC, FFmpeg and Windows Media Player go on to interleaved at once.
 var errNoUDP = fmt.Errorf("%w: this virtual server has no UDP", errNoTransport)
 
+// errTunnelUDP is answered as errNoTransport is: where nothing but HTTP passes, media over UDP would not come.
+var errTunnelUDP = fmt.Errorf("%w: a tunnel has no UDP", errNoTransport)
+
 // allowed says why one alternative cannot be relayed, nil if it can.
 func (s *session) allowed(spec *rtspwire.TransportSpec) error {
 	if spec.Multicast() {
@@ -92,6 +95,9 @@ func (s *session) allowed(spec *rtspwire.TransportSpec) error {
 	case rtspwire.LowerUDP:
 		if s.proxy.cfg.NoUDP {
 			return errNoUDP
+		}
+		if s.tunnel() != nil {
+			return errTunnelUDP
 		}
 		if _, ok := clientPorts(spec); ok && spec.IsRTP() {
 			return nil

@@ -10,24 +10,31 @@ import (
 
 // What the gateway itself may find wrong with a request. Each has its row in statusTable.
 var (
-	errMissingCSeq   = errors.New("rtsp: read request: no CSeq")
-	errBadURL        = errors.New("rtsp: read request: URL is neither absolute, nor a path, nor *")
-	errVersion       = errors.New("rtsp: read request: not RTSP/1.0")
-	errNotAllowed    = errors.New("rtsp: read request: a method that only servers send")
-	errNoSession     = errors.New("rtsp: find session: unknown session ID")
-	errState         = errors.New("rtsp: judge request: not valid in this state")
-	errNoTransport   = errors.New("rtsp: choose transport: none that this gateway can relay")
-	errMulticast     = errors.New("rtsp: choose transport: multicast is not relayed")
-	errTooManyMedia  = errors.New("rtsp: choose transport: too many streams in one conversation")
-	errThirdParty    = errors.New("rtsp: choose transport: destination is not the client")
-	errProxyRequire  = errors.New("rtsp: read request: Proxy-Require names a feature this gateway does not have")
-	errLoop          = errors.New("rtsp: read request: this request has already passed through this gateway")
-	errBusy          = errors.New("rtsp: accept connection: limit of connections reached")
-	errDraining      = errors.New("rtsp: accept connection: gateway is draining")
-	errOriginRefused = errors.New("rtsp: dial origin: no node could be reached")
-	errOriginBroke   = errors.New("rtsp: read origin: connection or answer is broken")
-	errOriginSilent  = errors.New("rtsp: read origin: no answer in time")
-	errDetached      = errors.New("rtsp: forward request: the player is not connected")
+	errMissingCSeq     = errors.New("rtsp: read request: no CSeq")
+	errBadURL          = errors.New("rtsp: read request: URL is neither absolute, nor a path, nor *")
+	errVersion         = errors.New("rtsp: read request: not RTSP/1.0")
+	errNotAllowed      = errors.New("rtsp: read request: a method that only servers send")
+	errNoSession       = errors.New("rtsp: find session: unknown session ID")
+	errState           = errors.New("rtsp: judge request: not valid in this state")
+	errNoTransport     = errors.New("rtsp: choose transport: none that this gateway can relay")
+	errMulticast       = errors.New("rtsp: choose transport: multicast is not relayed")
+	errTooManyMedia    = errors.New("rtsp: choose transport: too many streams in one conversation")
+	errThirdParty      = errors.New("rtsp: choose transport: destination is not the client")
+	errProxyRequire    = errors.New("rtsp: read request: Proxy-Require names a feature this gateway does not have")
+	errLoop            = errors.New("rtsp: read request: this request has already passed through this gateway")
+	errBusy            = errors.New("rtsp: accept connection: limit of connections reached")
+	errDraining        = errors.New("rtsp: accept connection: gateway is draining")
+	errOriginRefused   = errors.New("rtsp: dial origin: no node could be reached")
+	errOriginBroke     = errors.New("rtsp: read origin: connection or answer is broken")
+	errOriginSilent    = errors.New("rtsp: read origin: no answer in time")
+	errNoTunnel        = errors.New("rtsp: open tunnel: this is not the GET or POST of a tunnel")
+	errTunnelCookie    = errors.New("rtsp: open tunnel: one x-sessioncookie of 1 to 128 bytes is needed")
+	errTunnelCoding    = errors.New("rtsp: open tunnel: a transfer coding other than chunked in a POST")
+	errTunnelUsed      = errors.New("rtsp: open tunnel: the cookie is in use")
+	errTunnelElsewhere = errors.New("rtsp: open tunnel: the GET with this cookie came from another address")
+	errTunnelAlone     = errors.New("rtsp: open tunnel: no GET with this cookie came in time")
+	errTunnelsFull     = errors.New("rtsp: open tunnel: too many tunnels wait for their other half")
+	errDetached        = errors.New("rtsp: forward request: the player is not connected")
 )
 
 // statusTable is the only place where an error becomes a status code. The first row that matches counts. Codes and
@@ -38,8 +45,14 @@ var statusTable = []struct {
 }{
 	{errMissingCSeq, 400},
 	{errBadURL, 400},
+	{errNoTunnel, 400},
+	{errTunnelCookie, 400},
+	{errTunnelCoding, 400},
 	{errThirdParty, 403},
+	{errTunnelUsed, 403},
+	{errTunnelElsewhere, 403},
 	{errNotAllowed, 405},
+	{errTunnelAlone, 408},
 	{errNoSession, 454},
 	{errState, 455},
 	{errNoTransport, 461},
@@ -51,6 +64,7 @@ var statusTable = []struct {
 	{errOriginBroke, 502},
 	{balancer.ErrNoNode, 503},
 	{errBusy, 503},
+	{errTunnelsFull, 503},
 	{errTooManyMedia, 453}, // section 11.3.4: it asks for more than there is for one
 	{errDraining, 503},
 	{udprelay.ErrClosed, 503},
@@ -88,6 +102,7 @@ var reasonPhrases = map[int]string{
 	400: "Bad Request",
 	403: "Forbidden",
 	405: "Method Not Allowed",
+	408: "Request Time-out",
 	413: "Request Entity Too Large",
 	414: "Request-URI Too Large",
 	453: "Not Enough Bandwidth",

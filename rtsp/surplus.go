@@ -24,9 +24,13 @@ func endBusy(err error) *end {
 
 // turnAway answers a connection that is not served, without a goroutine of its own, and writes the record of one over the
 // limit. One that comes while the gateway drains has none: the listeners are closed, and the log is about to be.
-func (p *Proxy) turnAway(conn net.Conn, err error) {
+func (p *Proxy) turnAway(conn net.Conn, err error, http bool) {
 	_ = conn.SetWriteDeadline(time.Now().Add(time.Second)) // an accepted connection takes this much at once
-	_, _ = conn.Write(answer(statusOf(err), "").Append(nil))
+	text := answer(statusOf(err), "").Append(nil)
+	if http {
+		text = []byte(httpAnswer(statusOf(err), err))
+	}
+	_, _ = conn.Write(text)
 	_ = conn.Close() // a client that we do not serve
 	if !errors.Is(err, errBusy) {
 		p.cfg.Logger.Warn("connection refused", zap.Stringer("client", conn.RemoteAddr()), zap.Error(err))

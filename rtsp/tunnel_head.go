@@ -16,6 +16,8 @@ type tunnelRequest struct {
 	coding   string // Transfer-Encoding, "" if there is none
 	expects  bool   // Expect: 100-continue
 	declared bool   // Accept or Content-Type names tunnelType
+	rest     []byte // what was read after the head
+	fault    error  // it is no tunnel
 }
 
 // IsTunnel says whether head is the complete head of an HTTP GET or POST that asks for RTSP tunnelled in HTTP: by its
@@ -75,4 +77,23 @@ func parseTunnel(head []byte) (*tunnelRequest, bool) {
 		}
 	}
 	return r, r.declared || len(r.cookies) > 0
+}
+
+// check says what is wrong with a request for a tunnel.
+func (r *tunnelRequest) check() error {
+	if r.fault != nil {
+		return r.fault
+	}
+	for _, c := range r.cookies {
+		if c == "" || len(c) > maxCookie || c != r.cookies[0] {
+			return errTunnelCookie
+		}
+	}
+	if len(r.cookies) == 0 {
+		return errTunnelCookie
+	}
+	if r.coding != "" && (r.coding != "chunked" || !r.post) {
+		return errTunnelCoding
+	}
+	return nil
 }
