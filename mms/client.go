@@ -201,8 +201,6 @@ func (s *session) learn(m mmswire.Raw) {
 func (s *session) starts(incarnation uint32) {
 	s.playing, s.finished = true, false
 	s.incarnation = incarnation
-	s.phase = sessionlog.PhasePlay
-	s.rec.Mode = sessionlog.ModePlay
 	s.media.incarnation.Store(incarnation & 0xff)
 	if s.funnel.flow != nil {
 		s.funnel.flow.CountFrom(uint8(incarnation))

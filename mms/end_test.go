@@ -164,6 +164,8 @@ func stalledWorld(t *testing.T, f func(t *testing.T, w *world, player, origin *h
 		next(fromOrigin)
 		go write(player, usual(mmswire.MIDStartPlaying, 0))
 		next(fromPlayer)
+		go write(origin, usual(mmswire.MIDReportStartedPlaying, 0))
+		next(fromOrigin)
 		f(t, w, player, origin)
 		player.Close()
 		origin.Close()

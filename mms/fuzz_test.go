@@ -17,6 +17,7 @@ import (
 
 // A script of FuzzSession is chunks, each with two bytes of length before it. The first byte of a chunk says what happens:
 //
+//	B     (the first) the path chooses the node
 //	C, O  the player, the origin sends the rest
 //	c, o  the player, the origin closes      r  the origin resets
 //	h     the player shuts its write side down
@@ -45,6 +46,8 @@ func scriptOf(t testing.TB, lines []line) []byte {
 	var script []byte
 	for i, l := range lines {
 		switch {
+		case l.text == "the path chooses the node":
+			script = appendChunk(script, 'B', nil)
 		case strings.HasSuffix(l.lane, ">"):
 			var messages []mmswire.Raw
 			var b []byte
@@ -125,7 +128,7 @@ func FuzzSession(f *testing.F) {
 		}
 		chunks := chunksOf(script)
 		changes := []func(*Config){}
-		if len(script) > 0 && script[0]&0x80 != 0 {
+		if len(chunks) > 0 && chunks[0][0] == 'B' {
 			changes = append(changes, configured(t, "the path chooses the node"))
 		}
 		synctest.Test(t, func(t *testing.T) {

@@ -66,6 +66,7 @@ const (
 type tail struct {
 	messages []late
 	since    time.Time
+	gone     error // what has ended the origin's connection meanwhile, nil if nothing has
 }
 
 type late struct {
@@ -104,9 +105,12 @@ func (s *session) tailDeadline() time.Time {
 
 // releaseTail tells the player what waited.
 func (s *session) releaseTail() {
-	waiting := s.tail.messages
+	waiting := s.tail
 	s.tail = tail{}
-	for _, l := range waiting {
+	for _, l := range waiting.messages {
 		s.toClient(l.msg, l.sent)
+	}
+	if waiting.gone != nil && s.end == nil {
+		s.onOriginGone(waiting.gone)
 	}
 }

@@ -28,7 +28,7 @@ type row struct {
 // table has every message of [MS-MMSP] 2.2.4. A message that is not in it passes.
 var table = []row{
 	{mid: mmswire.MIDConnect, action: actRewrite, timed: true},
-	{mid: mmswire.MIDFunnelInfo, action: actRead},
+	{mid: mmswire.MIDFunnelInfo, action: actRead, timed: true},
 	{mid: mmswire.MIDConnectFunnel, action: actRewrite, timed: true},
 	{mid: mmswire.MIDOpenFile, action: actRead, timed: true},
 	{mid: mmswire.MIDSecurityResponse, action: actPass, timed: true},
@@ -54,8 +54,8 @@ var table = []row{
 		answers: []mmswire.MID{mmswire.MIDOpenFile, mmswire.MIDSecurityResponse}},
 	{mid: mmswire.MIDReportReadBlock, action: actPass, answers: []mmswire.MID{mmswire.MIDReadBlock}},
 	{mid: mmswire.MIDReportStreamSwitch, action: actPass, answers: []mmswire.MID{mmswire.MIDStreamSwitch}},
-	{mid: mmswire.MIDReportStartedPlaying, action: actPass, answers: []mmswire.MID{mmswire.MIDStartPlaying}},
-	{mid: mmswire.MIDReportStartStriding, action: actPass, answers: []mmswire.MID{mmswire.MIDStartStriding}},
+	{mid: mmswire.MIDReportStartedPlaying, action: actRead, answers: []mmswire.MID{mmswire.MIDStartPlaying}},
+	{mid: mmswire.MIDReportStartStriding, action: actRead, answers: []mmswire.MID{mmswire.MIDStartStriding}},
 	{mid: mmswire.MIDReportEndOfStream, action: actRead, answers: []mmswire.MID{mmswire.MIDStopPlaying}},
 	{mid: mmswire.MIDReportStreamChange, action: actRead},
 	{mid: mmswire.MIDPing, action: actPass},

@@ -23,7 +23,11 @@ func (s *session) fromOrigin(m mmswire.Raw, sent uint64) {
 	asked, solicited := s.settle(m.MID)
 	msg, err := mmswire.Decode(m)
 	if err != nil {
-		s.log.Warn("message of the origin cannot be read and passes", zap.Stringer("message", m.MID), zap.Error(err))
+		s.log.Warn("message of the origin cannot be read", zap.Stringer("message", m.MID), zap.Error(err))
+		if m.MID == mmswire.MIDReportRedirect {
+			s.refuse(asked, errElsewhere) // an address may stand in it
+			return
+		}
 		s.pass(m, sent)
 		return
 	}
@@ -40,6 +44,10 @@ func (s *session) fromOrigin(m mmswire.Raw, sent uint64) {
 		s.challenged = true // only this origin can check the response
 	case *mmswire.ReportOpenFile:
 		s.onFileReport(m.MID, t)
+	case *mmswire.ReportStartedPlaying:
+		s.onStarted(m.MID, t.HR)
+	case *mmswire.ReportStartStriding:
+		s.onStarted(m.MID, t.HR)
 	case *mmswire.ReportRedirect:
 		if s.onRedirect(asked, t) {
 			return
@@ -87,10 +95,23 @@ func (s *session) onFileReport(mid mmswire.MID, r *mmswire.ReportOpenFile) {
 	s.refused = nil
 }
 
+// onStarted notes whether it plays.
+func (s *session) onStarted(mid mmswire.MID, hr uint32) {
+	if failed(hr) {
+		s.playing = false
+		s.refused = &refusalError{mid, hr}
+		return
+	}
+	s.refused = nil
+	s.phase = sessionlog.PhasePlay
+	s.rec.Mode = sessionlog.ModePlay
+}
+
 // onOriginGone deals with the end of the origin connection, or with an answer that cannot be read.
 func (s *session) onOriginGone(err error) {
-	s.releaseTail()
 	switch {
+	case s.tail.waiting():
+		s.tail.gone = err // the last datagrams may still be on their way
 	case s.script.running():
 		s.nodeFailed(brokeWith(err))
 	case s.mayRecite():
