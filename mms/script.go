@@ -77,6 +77,7 @@ func (s *session) acquire() (*balancer.Lease, error) {
 	if s.pool == nil {
 		s.pool = s.proxy.cfg.Route(s.said.host, path)
 	}
+	s.sight()
 	return s.pool.Acquire(balancer.Key{
 		Service: Service,
 		Client:  s.clientAddr.Addr(),
@@ -97,6 +98,7 @@ func (s *session) dial(node balancer.Node) error {
 		return err
 	}
 	s.rec.Node, s.rec.NodeAddress = node.Name, node.AddrPort(Service)
+	s.met()
 	s.origin = newPeer(sideOrigin, conn, s)
 	s.origins = append(s.origins, s.origin)
 	return nil

@@ -63,6 +63,12 @@ type Config struct {
 	Dial DialFunc
 	// Record receives the session record when a session ends; it must not block. nil: none are made.
 	Record func(*sessionlog.Record)
+	// Viewer says who a player is, before the session's first node is chosen, and again with later requests as long as
+	// its answer has no ID; nil: nobody is known. It must not block.
+	Viewer func(Sighting) Viewer
+	// Met is told the node that a viewer's session has reached, so that a session beside it finds the same; nil: nobody
+	// wants to know.
+	Met    func(viewer, node string)
 	Logger *zap.Logger
 	// Pseudonym names this gateway in Via. Default "mediagate".
 	Pseudonym string
@@ -105,6 +111,12 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Record == nil {
 		c.Record = func(*sessionlog.Record) {}
+	}
+	if c.Viewer == nil {
+		c.Viewer = func(Sighting) Viewer { return Viewer{} }
+	}
+	if c.Met == nil {
+		c.Met = func(string, string) {}
 	}
 	if c.Logger == nil {
 		c.Logger = zap.NewNop()

@@ -19,6 +19,7 @@ import (
 // client can cause: a connection that fails. Nodes that broke before their first answer are in s.tried already.
 func (s *session) connect(ex *exchange) error {
 	s.route(ex)
+	s.sight(ex)
 	if s.origin != nil {
 		return nil
 	}
@@ -39,6 +40,7 @@ func (s *session) connect(ex *exchange) error {
 		cancel()
 		if err == nil {
 			s.rec.Node, s.rec.NodeAddress = node.Name, node.AddrPort(Service)
+			s.met()
 			s.urls.reach(node.Name, authorityOf(node.AddrPort(Service)))
 			s.origin = newPeer(sideOrigin, conn, &s.proxy.cfg)
 			s.joined(s.origin)
