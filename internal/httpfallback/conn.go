@@ -28,13 +28,29 @@ type clientConn struct {
 
 func newClientConn(c net.Conn, t *Timeouts, closing func()) *clientConn {
 	cc := &clientConn{Conn: c, write: t.Write, closing: closing}
-	_, cc.secure = c.(interface{ ConnectionState() tls.ConnectionState })
+	cc.secure = speaksTLS(c)
 	cc.first = time.AfterFunc(t.FirstRequest, func() {
 		if !cc.spoke.Load() {
 			_ = cc.Conn.Close() // net/http notices and gives it back
 		}
 	})
 	return cc
+}
+
+// speaksTLS looks for TLS below what a listener has put around the connection.
+func speaksTLS(c net.Conn) bool {
+	const layers = 8 // more are a ring
+	for range layers {
+		if _, ok := c.(interface{ ConnectionState() tls.ConnectionState }); ok {
+			return true
+		}
+		inner, ok := c.(interface{ NetConn() net.Conn })
+		if !ok {
+			return false
+		}
+		c = inner.NetConn()
+	}
+	return false
 }
 
 func (c *clientConn) Read(p []byte) (int, error) {

@@ -14,12 +14,12 @@ type tap struct {
 	end     bool      // $E was seen, and no playlist entry follows
 	tested  bool      // $T was seen
 
-	head   [8]byte // framing header and Reason
-	have   int     // bytes in head
-	left   int     // bytes of the present packet to come
-	length int     // PacketLength of the present packet
-	pairs  int     // $P packets seen
-	raw    bool    // the body is not framed, or is no longer
+	head   [withReason]byte // framing header and Reason
+	have   int              // bytes in head
+	left   int              // bytes of the present packet to come
+	length int              // PacketLength of the present packet
+	pairs  int              // $P packets seen
+	raw    bool             // the body is not framed, or is no longer
 }
 
 const (
@@ -63,7 +63,7 @@ func (t *tap) step(p []byte, now time.Time) []byte {
 	if !t.plausible() {
 		t.raw = true
 		t.bytes += uint64(t.have - n) // what this call took is counted by feed
-		t.have = 0
+		t.have, t.head = 0, [withReason]byte{}
 		return p
 	}
 	if t.have == t.need() && t.have >= framingHeader {
