@@ -60,8 +60,12 @@ func (s *session) placeOf(t *mmswire.ReportRedirect) (node, path string, err err
 	}
 	authority, path, _ := strings.Cut(rest, "/")
 	addr, port := splitAuthority(authority)
-	if !addr.IsValid() {
+	switch {
+	case addr.IsValid():
+	case isName(authority):
 		return "", "", nil
+	default:
+		return "", "", errElsewhere
 	}
 	if n, ok := nodeAt(s.pool, netip.AddrPortFrom(addr, port)); ok {
 		return n.Name, path, nil
@@ -87,6 +91,28 @@ func splitAuthority(authority string) (netip.Addr, uint16) {
 		return netip.Addr{}, 0
 	}
 	return addr.Unmap(), defaultPort
+}
+
+// isName says that an authority is a host name, with or without port, and nothing that some player might take for an
+// address: "198.51.100.2.", "3325256706" and "0xc6336402" are such (inet_aton), and what stands before "@" or after "?"
+// would hide one.
+func isName(authority string) bool {
+	host, port, _ := strings.Cut(authority, ":")
+	if strings.Trim(port, "0123456789") != "" {
+		return false
+	}
+	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
+	for _, l := range labels {
+		if l == "" || strings.ContainsFunc(l, func(r rune) bool { return !isNameRune(r) }) {
+			return false
+		}
+	}
+	last := labels[len(labels)-1]
+	return last[0] < '0' || last[0] > '9' // no top level domain begins with a digit
+}
+
+func isNameRune(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
 }
 
 // nodeAt finds a node by its MMS address; of an address without that port the first node.
