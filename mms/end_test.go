@@ -299,3 +299,30 @@ func TestHugeNames(t *testing.T) {
 		}
 	})
 }
+
+// TestGreedyPlayer: a player that asks and asks without waiting ends when too much waits for its origin.
+func TestGreedyPlayer(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.part(t, "tcp-open")
+		for range maxPending {
+			w.do(t, "C>> ReadBlock")
+		}
+		w.do(t, "C> ReadBlock", "= client is closed", "O< CloseFile playIncarnation=0", "= end CD the player asks and asks without waiting for answers")
+	})
+}
+
+// TestManyMessagesBehindTheEnd: an origin that speaks on and on behind the end of a stream does not fill the memory.
+func TestManyMessagesBehindTheEnd(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.part(t, "udp-playing")
+		w.do(t, "O> ReportEndOfStream")
+		for range maxTail - 2 {
+			w.do(t, "O> Ping", "= client gets nothing")
+		}
+		w.do(t, "O> Ping", "C< ReportEndOfStream")
+		for range maxTail - 1 {
+			w.do(t, "C< Ping")
+		}
+		w.do(t, "O>> Ping")
+	})
+}
