@@ -96,6 +96,8 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 // admit refuses what no origin shall see. net/http has refused before what cannot be read.
 func (p *Proxy) admit(r *http.Request, l *link) error {
 	switch {
+	case r.ProtoMajor != 1: // the preface of HTTP/2 reads like a request
+		return errVersion
 	case r.Method == http.MethodConnect:
 		return errConnect
 	case len(r.TransferEncoding) > 0:
@@ -149,6 +151,11 @@ func (a *answer) WriteHeader(status int) {
 		}
 		if a.ex.identity {
 			h.Set("Transfer-Encoding", "identity") // net/http's word for: do not chunk, close at the end
+		}
+		// net/http ignores Transfer-Encoding in HTTP/1.0 without a trace, so that what follows may be the body (RFC 9112,
+		// section 6.1). Only a handshake of NTLM needs the connection ([MS-WMSP] 3.2.5.1).
+		if !a.ex.in.ProtoAtLeast(1, 1) && status != http.StatusUnauthorized && a.ex.link.pin == nil {
+			h.Set("Connection", "close")
 		}
 		a.ex.status = status
 	}

@@ -253,6 +253,12 @@ func TestRedirectRing(t *testing.T) {
 
 // TestNTLM: the messages of a handshake go over one connection, to one node, and no other client's.
 func TestNTLM(t *testing.T) {
+	for _, version := range []string{"HTTP/1.0", "HTTP/1.1"} {
+		t.Run(version, func(t *testing.T) { testNTLM(t, version) })
+	}
+}
+
+func testNTLM(t *testing.T, version string) {
 	var mu sync.Mutex
 	state := make(map[net.Conn]int)
 	ntlm := func(conn net.Conn, r *http.Request) bool {
@@ -280,7 +286,7 @@ func TestNTLM(t *testing.T) {
 	w := newWorld(t, nil, a.addr, b.addr)
 	conns := []net.Conn{w.dial(), w.dial(), w.dial(), w.dial()}
 	ask := func(i int, auth string) int {
-		io.WriteString(conns[i], fmt.Sprintf("GET /a HTTP/1.1\r\nHost: g\r\nUser-Agent: NSPlayer/9.0\r\nPragma: xClientGUID={%d}\r\n%s\r\n", i, auth))
+		io.WriteString(conns[i], fmt.Sprintf("GET /a %s\r\nHost: g\r\nUser-Agent: NSPlayer/9.0\r\nConnection: Keep-Alive\r\nPragma: xClientGUID={%d}\r\n%s\r\n", version, i, auth))
 		res, err := http.ReadResponse(newReader(conns[i]), nil)
 		if err != nil {
 			t.Fatal(err)

@@ -17,6 +17,7 @@ var (
 	errDraining    = errors.New("httpfallback: accept: the gateway is being shut down")
 	errConnect     = errors.New("httpfallback: read request: CONNECT is not for a gateway")
 	errThirdParty  = errors.New("httpfallback: read request: the target names another host")
+	errVersion     = errors.New("httpfallback: read request: not HTTP/1")
 	errCoding      = errors.New("httpfallback: read request: a body without Content-Length")
 	errBodyLarge   = errors.New("httpfallback: read request: the body is too large")
 	errBodyRoom    = errors.New("httpfallback: read request: too many large bodies at once")
@@ -41,6 +42,7 @@ var verdicts = []verdict{
 	{errDraining, http.StatusServiceUnavailable, sessionlog.WhoGateway},
 	{errConnect, http.StatusMethodNotAllowed, sessionlog.WhoGateway},
 	{errThirdParty, http.StatusMisdirectedRequest, sessionlog.WhoGateway},
+	{errVersion, http.StatusHTTPVersionNotSupported, sessionlog.WhoGateway},
 	{errCoding, http.StatusLengthRequired, sessionlog.WhoGateway},
 	{errBodyLarge, http.StatusRequestEntityTooLarge, sessionlog.WhoResource},
 	{errBodyRoom, http.StatusServiceUnavailable, sessionlog.WhoResource},
@@ -51,6 +53,7 @@ var verdicts = []verdict{
 	{errUnreachable, http.StatusBadGateway, sessionlog.WhoNode},
 	{errElsewhere, http.StatusBadGateway, sessionlog.WhoGateway},
 	{errSwitched, http.StatusBadGateway, sessionlog.WhoOrigin},
+	{context.Canceled, http.StatusBadGateway, sessionlog.WhoClient},
 	{errBroke, http.StatusBadGateway, sessionlog.WhoOrigin},
 }
 

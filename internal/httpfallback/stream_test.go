@@ -148,7 +148,7 @@ func TestNothingAdded(t *testing.T) {
 	o := newOrigin(t, "127.0.0.131", says("HTTP/1.0 404 Not Found\r\nDate: x\r\nX-Startupprofile: Rate=1\r\nContent-Length: 4\r\n\r\nnone"))
 	w := newWorld(t, nil, o.addr)
 	got := w.ask(requestOf("GET", "/a"))
-	if want := "HTTP/1.0 404 Not Found\r\nContent-Length: 4\r\nDate: x\r\nX-Startupprofile: Rate=1\r\n\r\nnone"; got != want {
+	if want := "HTTP/1.0 404 Not Found\r\nConnection: close\r\nContent-Length: 4\r\nDate: x\r\nX-Startupprofile: Rate=1\r\n\r\nnone"; got != want {
 		t.Errorf("got %q", got)
 	}
 	if r := w.ended(1)[0]; r.End.String() != "OD" || !strings.Contains(r.Why, "404") {
