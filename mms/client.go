@@ -199,7 +199,7 @@ func (s *session) learn(m mmswire.Raw) {
 
 // starts notes that media is to come, marked with the low byte of an incarnation ([MS-MMSP] 3.2.5.11.1).
 func (s *session) starts(incarnation uint32) {
-	s.playing, s.finished = true, false
+	s.playing, s.finished, s.broken = true, false, nil
 	s.incarnation = incarnation
 	s.media.incarnation.Store(incarnation & 0xff)
 	if s.funnel.flow != nil {

@@ -52,7 +52,7 @@ var table = []row{
 		answers: []mmswire.MID{mmswire.MIDOpenFile, mmswire.MIDSecurityResponse}},
 	{mid: mmswire.MIDSecurityChallenge, action: actRead,
 		answers: []mmswire.MID{mmswire.MIDOpenFile, mmswire.MIDSecurityResponse}},
-	{mid: mmswire.MIDReportReadBlock, action: actPass, answers: []mmswire.MID{mmswire.MIDReadBlock}},
+	{mid: mmswire.MIDReportReadBlock, action: actRead, answers: []mmswire.MID{mmswire.MIDReadBlock}},
 	{mid: mmswire.MIDReportStreamSwitch, action: actPass, answers: []mmswire.MID{mmswire.MIDStreamSwitch}},
 	{mid: mmswire.MIDReportStartedPlaying, action: actRead, answers: []mmswire.MID{mmswire.MIDStartPlaying}},
 	{mid: mmswire.MIDReportStartStriding, action: actRead, answers: []mmswire.MID{mmswire.MIDStartStriding}},

@@ -44,6 +44,10 @@ func (s *session) fromOrigin(m mmswire.Raw, sent uint64) {
 		s.challenged = true // only this origin can check the response
 	case *mmswire.ReportOpenFile:
 		s.onFileReport(m.MID, t)
+	case *mmswire.ReportReadBlock:
+		if failed(t.HR) {
+			s.refused = &refusalError{m.MID, t.HR}
+		}
 	case *mmswire.ReportStartedPlaying:
 		s.onStarted(m.MID, t.HR)
 	case *mmswire.ReportStartStriding:
@@ -132,7 +136,11 @@ func (s *session) onEndOfStream(m mmswire.Raw, sent uint64, t *mmswire.ReportEnd
 		return
 	}
 	s.playing = false
-	s.finished = !moreFollows(t)
+	s.finished = !moreFollows(t) && !failed(t.HR)
+	s.broken = nil
+	if failed(t.HR) {
+		s.broken = &refusalError{m.MID, t.HR}
+	}
 	if s.funnel.flow != nil {
 		s.holdTail(m, sent)
 		return

@@ -82,13 +82,17 @@ func (s *session) tally(st udprelay.Stats) {
 // the refusal: that names who ended the session.
 func (s *session) outcome() (sessionlog.EndState, string) {
 	state := sessionlog.EndState{Who: s.end.who, Phase: s.phase}
-	if s.refused == nil || s.end.refusal || s.rec.Mode != "" {
+	what, fault := " after a refusal: ", s.refused
+	if s.rec.Mode != "" {
+		what, fault = " after an error: ", s.broken // it played: what was refused before is forgotten
+	}
+	if fault == nil || s.end.refusal {
 		return state, s.end.why
 	}
-	if v := judged(s.refused); v.who != 0 && (state.Who == sessionlog.WhoClient || state.Who == sessionlog.WhoNobody) {
+	if v := judged(fault); v.who != 0 && (state.Who == sessionlog.WhoClient || state.Who == sessionlog.WhoNobody) {
 		state.Who = v.who
 	}
-	return state, s.end.why + " after a refusal: " + s.refused.Error()
+	return state, s.end.why + what + fault.Error()
 }
 
 // noteClientLog takes the player's own figures into the record; the last report counts ([MS-MMSP] 2.2.1).

@@ -47,6 +47,7 @@ type session struct {
 	started time.Time
 	phase   byte  // second letter of the end state
 	refused error // the last refusal, for the record
+	broken  error // the error that the stream ended with, for the record
 	origins []*peer
 	rec     *sessionlog.Record
 	end     *end
