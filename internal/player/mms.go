@@ -2,9 +2,7 @@ package player
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -16,7 +14,6 @@ import (
 )
 
 const (
-	mmsPort = "1755" // [MS-MMSP] 1.9
 	// closeTimeout is how long the origin may take to close the connection after CloseFile.
 	closeTimeout = time.Second
 	// silenceTimeout is how long nothing at all may come. A server pings every 30 s. [MS-MMSP] 3.2.2.
@@ -71,11 +68,8 @@ type mmsRun struct {
 }
 
 func newMMSRun(p *attempt, u *url.URL, transport string) *mmsRun {
-	var g [16]byte
-	_, _ = rand.Read(g[:]) // never fails
 	return &mmsRun{
-		attempt: p, url: u, transport: transport,
-		guid:   fmt.Sprintf("{%X-%X-%X-%X-%X}", g[:4], g[4:6], g[6:8], g[8:10], g[10:]),
+		attempt: p, url: u, transport: transport, guid: "{" + p.guid + "}",
 		events: make(chan mmsEvent, 256), done: make(chan struct{}),
 		headerIncarnation: 1, playIncarnation: 9,
 	}
@@ -85,7 +79,7 @@ func newMMSRun(p *attempt, u *url.URL, transport string) *mmsRun {
 func (r *mmsRun) play(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, r.finish()) }()
 	for _, step := range []func(context.Context) error{
-		r.dial, r.connect, r.askFunnelInfo, r.connectFunnel, r.openFile, r.readHeader, r.startPlaying, r.receive,
+		r.dialServer, r.connect, r.askFunnelInfo, r.connectFunnel, r.openFile, r.readHeader, r.startPlaying, r.receive,
 	} {
 		if err = step(ctx); err != nil {
 			break
@@ -98,19 +92,15 @@ func (r *mmsRun) play(ctx context.Context) (err error) {
 	return err
 }
 
-// dial connects to the server, or to the proxy that it sent us to. [MS-MMSP] 3.1.4.1.
-func (r *mmsRun) dial(ctx context.Context) error {
-	host := r.url.Host
-	if r.url.Port() == "" {
-		host = net.JoinHostPort(r.url.Hostname(), mmsPort)
-	}
+// dialServer connects to the server, or to the proxy that it sent us to. [MS-MMSP] 3.1.4.1.
+func (r *mmsRun) dialServer(ctx context.Context) error {
+	host := r.o.address(r.url)
 	if r.via != "" {
 		host = r.via
 	}
-	d := net.Dialer{Timeout: dialTimeout}
-	tcp, err := d.DialContext(ctx, "tcp", host)
+	tcp, err := r.dial(ctx, host)
 	if err != nil {
-		return fmt.Errorf("player: connect: %w", err)
+		return err
 	}
 	r.tcp = tcp
 	at := tcp.RemoteAddr().(*net.TCPAddr).AddrPort()
@@ -118,7 +108,6 @@ func (r *mmsRun) dial(ctx context.Context) error {
 	r.local = tcp.LocalAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
 	r.opened, r.heard = time.Now(), time.Now()
 	r.wg.Go(func() { r.readTCP(tcp) })
-	r.step("connected to %s", tcp.RemoteAddr())
 	return nil
 }
 

@@ -208,10 +208,7 @@ func (r *mmsRun) redirected(m *mmswire.ReportRedirect) error {
 	if m.RedirectType != 2 {
 		return &movedError{to: to}
 	}
-	r.via = to.Host
-	if to.Port() == "" {
-		r.via = net.JoinHostPort(to.Hostname(), mmsPort)
-	}
+	r.via = r.o.address(to)
 	return &movedError{to: r.url}
 }
 

@@ -21,14 +21,20 @@ func startMMS(t *testing.T, address string, cfg origin.Config) *origin.Server {
 	return start(t, address, cfg)
 }
 
+// held is how many connections of MMS and HTTP an origin has.
+func held(s *origin.Server) int {
+	l := s.Snapshot()
+	return l.Connections + l.HTTPConnections
+}
+
 // noConnections waits until the origin has let its connections go, which it does after it has closed them.
 func noConnections(t *testing.T, s *origin.Server) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(5 * time.Second); s.Snapshot().Connections > 0; <-tick.C {
+	for deadline := time.Now().Add(5 * time.Second); held(s) > 0; <-tick.C {
 		if time.Now().After(deadline) {
-			t.Errorf("%d connections left", s.Snapshot().Connections)
+			t.Errorf("%d connections left", held(s))
 			return
 		}
 	}

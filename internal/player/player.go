@@ -2,11 +2,14 @@ package player
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,13 +24,21 @@ var (
 	ErrNoMedia = errors.New("player: play: no packet came in time")
 )
 
-// maxRedirects is how many times an origin may send us elsewhere.
-const maxRedirects = 5
+const (
+	// maxRedirects is how many times an origin may send us elsewhere.
+	maxRedirects = 5
+	// maxLocal is how many of our own addresses a report has.
+	maxLocal = 64
+)
 
 // Play plays o.URL and says what came of it. It returns when the media has ended, o.Duration is over (both without
 // error) or ctx ends. The report is never nil, also with an error.
 func Play(ctx context.Context, o Options) (*Report, error) {
-	p := &attempt{o: o, report: &Report{}, log: o.Logger}
+	var g [16]byte
+	_, _ = rand.Read(g[:]) // never fails
+	p := &attempt{
+		o: o, report: &Report{}, log: o.Logger, guid: fmt.Sprintf("%X-%X-%X-%X-%X", g[:4], g[4:6], g[6:8], g[8:10], g[10:]),
+	}
 	if p.log == nil {
 		p.log = zap.NewNop()
 	}
@@ -35,16 +46,17 @@ func Play(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return p.report, err
 	}
-	p.user, u.User = o.User, nil
-	if p.user == nil {
-		if typed, err := url.Parse(o.URL); err == nil {
-			p.user = typed.User
-		}
+	if p.user = o.User; p.user == nil {
+		p.user = u.User
 	}
-	p.began, p.auto = time.Now(), len(transports) > 1
+	u.User = nil
+	p.began = time.Now()
+	if o.Rollover {
+		return p.report, p.climbDown(ctx, u)
+	}
+	p.auto = len(transports) > 1
 	for i, transport := range transports {
-		steps := p.report.Steps
-		*p.report = Report{Transport: transport, Steps: steps}
+		p.again(transport)
 		err = p.follow(ctx, u, transport)
 		last := i == len(transports)-1
 		if err == nil || last || !errors.Is(err, ErrTransport) && !errors.Is(err, ErrNoMedia) {
@@ -57,33 +69,69 @@ func Play(ctx context.Context, o Options) (*Report, error) {
 
 // schemes are the protocols of URLs, with the transport that some of them want.
 var schemes = map[string]struct{ protocol, transport string }{
-	"rtsp": {"rtsp", ""}, "rtspu": {"rtsp", "udp"}, "rtspt": {"rtsp", "tcp"},
+	"rtsp": {"rtsp", ""}, "rtspu": {"rtsp", "udp"}, "rtspt": {"rtsp", "tcp"}, "rtsph": {"rtsp", "tunnel"},
 	"mms": {"mms", ""}, "mmsu": {"mms", "udp"}, "mmst": {"mms", "tcp"},
+	"http": {"http", "http"}, "mmsh": {"http", "http"},
 }
 
-// target is the URL to ask for, and the transports to try in turn.
+// target is the URL to ask for, its scheme that of a protocol, and the transports to try in turn.
 func (o *Options) target() (*url.URL, []string, error) {
-	u, err := url.Parse(o.URL)
+	text := o.URL
+	if o.Rollover && !strings.Contains(text, "://") {
+		text = "rtsp://" + text
+	}
+	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {
-		return nil, nil, fmt.Errorf("player: play %q: want rtsp://, rtspu://, rtspt://, mms://, mmsu:// or mmst:// and a host", o.URL)
+		return nil, nil, fmt.Errorf("player: play %q: want a URL with a host, as rtsp://, mms:// or http:// have it", o.URL)
 	}
 	scheme, ok := schemes[u.Scheme]
 	if !ok {
-		return nil, nil, fmt.Errorf("player: play %q: scheme is not rtsp, rtspu, rtspt, mms, mmsu or mmst", o.URL)
+		return nil, nil, fmt.Errorf("player: play %q: scheme is not rtsp, rtspu, rtspt, rtsph, mms, mmsu, mmst, mmsh or http", o.URL)
 	}
 	u.Scheme = scheme.protocol
 	transport := strings.ToLower(o.Transport)
+	if o.Rollover {
+		if scheme.transport != "" || transport != "" && transport != "auto" {
+			return nil, nil, fmt.Errorf("player: roll over %q: want rtsp:// or mms://, or no scheme, and transport auto", o.URL)
+		}
+		return u, nil, nil
+	}
 	if scheme.transport != "" {
 		transport = scheme.transport
 	}
-	switch transport {
-	case "", "auto":
+	switch {
+	case transport == "" || transport == "auto":
 		return u, []string{"udp", "tcp"}, nil
-	case "udp", "tcp":
+	case transport == "udp", transport == "tcp", transport == "http" && u.Scheme == "http",
+		transport == "tunnel" && u.Scheme == "rtsp":
 		return u, []string{transport}, nil
 	default:
-		return nil, nil, fmt.Errorf("player: play %q: transport %q is not auto, udp or tcp", o.URL, o.Transport)
+		return nil, nil, fmt.Errorf("player: play %q: transport %q is not auto, udp, tcp or, for RTSP, tunnel", o.URL, o.Transport)
 	}
+}
+
+// address is where to connect to for a URL of a protocol.
+func (o *Options) address(u *url.URL) string {
+	if u.Port() != "" {
+		return u.Host
+	}
+	port := o.Ports.of(u.Scheme)
+	return net.JoinHostPort(u.Hostname(), strconv.Itoa(int(port)))
+}
+
+// of is the port of a protocol.
+func (p Ports) of(protocol string) uint16 {
+	port, usual := p.RTSP, uint16(554)
+	switch protocol {
+	case "mms":
+		port, usual = p.MMS, 1755
+	case "http":
+		port, usual = p.HTTP, 80
+	}
+	if port == 0 {
+		return usual
+	}
+	return port
 }
 
 // attempt is what all tries of one Play have in common.
@@ -92,10 +140,31 @@ type attempt struct {
 	report *Report
 	log    *zap.Logger
 	user   *url.Userinfo
+	guid   string // without braces; the same in every try: [MS-RTSP] 2.2.6.12, [MS-MMSP] 2.2.4.17, [MS-WMSP] 2.2.1.4.33
 
 	began time.Time
 	auto  bool   // TCP may be taken where UDP is refused
 	via   string // MMS: address of the proxy that an origin sent us to, or empty
+}
+
+// again empties the report for another try.
+func (p *attempt) again(transport string) {
+	r := p.report
+	*r = Report{Transport: transport, Steps: r.Steps, Ladder: r.Ladder, Local: r.Local}
+}
+
+// dial connects to an address.
+func (p *attempt) dial(ctx context.Context, host string) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTimeout}
+	tcp, err := d.DialContext(ctx, "tcp", host)
+	if err != nil {
+		return nil, fmt.Errorf("player: connect: %w", err)
+	}
+	if at := tcp.LocalAddr().(*net.TCPAddr).AddrPort(); len(p.report.Local) < maxLocal {
+		p.report.Local = append(p.report.Local, netip.AddrPortFrom(at.Addr().Unmap(), at.Port()))
+	}
+	p.step("connected to %s", tcp.RemoteAddr())
+	return tcp, nil
 }
 
 // step notes what was done.
@@ -117,13 +186,18 @@ type movedError struct{ to *url.URL }
 
 func (e *movedError) Error() string { return "player: play: moved to " + e.to.String() }
 
-// follow plays from u or from where its origin sends us. [MS-RTSP] 3.1.5.4; [MS-MMSP] 3.1.5.7.
+// follow plays from u or from where its origin sends us. [MS-RTSP] 3.1.5.4; [MS-MMSP] 3.1.5.7; [MS-WMSP] 3.1.5.5.
 func (p *attempt) follow(ctx context.Context, u *url.URL, transport string) error {
 	for range maxRedirects {
 		var err error
-		if u.Scheme == "mms" {
+		switch {
+		case u.Scheme == "mms":
 			err = newMMSRun(p, u, transport).play(ctx)
-		} else {
+		case u.Scheme == "http":
+			err = newHTTPRun(p, u).play(ctx)
+		case transport == "tunnel":
+			err = newTunnelRun(p, u).play(ctx)
+		default:
 			err = newRun(p, u, transport).play(ctx)
 		}
 		var moved *movedError

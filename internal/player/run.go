@@ -23,6 +23,9 @@ const (
 	defaultTimeout  = 60 * time.Second // of sessions; RFC 2326, section 12.37
 )
 
+// wmPlayer and a GUID are our User-Agent. [MS-RTSP] 2.2.6.12.
+const wmPlayer = "WMPlayer/9.0.0.2833 guid/"
+
 // errDone tells that the media has ended as it should.
 var errDone = errors.New("player: done")
 
@@ -31,6 +34,7 @@ type run struct {
 	*attempt
 	url       *url.URL
 	transport string
+	tunnelled bool // transport is "tcp", in a tunnel
 
 	tcp    net.Conn
 	origin netip.Addr
@@ -69,16 +73,23 @@ type run struct {
 
 func newRun(p *attempt, u *url.URL, transport string) *run {
 	return &run{
-		attempt: p, url: u, transport: transport, agent: userAgent(),
+		attempt: p, url: u, transport: transport, agent: wmPlayer + p.guid,
 		events: make(chan event, 256), done: make(chan struct{}), timeout: defaultTimeout,
 		flows: map[uint32]*flow{},
 	}
 }
 
+// newTunnelRun is for RTSP in HTTP, where media can only be interleaved.
+func newTunnelRun(p *attempt, u *url.URL) *run {
+	r := newRun(p, u, "tcp")
+	r.tunnelled = true
+	return r
+}
+
 // play does everything, and leaves nothing behind.
 func (r *run) play(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, r.finish()) }()
-	if err := r.dial(ctx); err != nil {
+	if err := r.connect(ctx); err != nil {
 		return err
 	}
 	if err := r.describe(ctx); err != nil {
@@ -98,21 +109,21 @@ func (r *run) play(ctx context.Context) (err error) {
 	return err
 }
 
-func (r *run) dial(ctx context.Context) error {
-	host := r.url.Host
-	if r.url.Port() == "" {
-		host = net.JoinHostPort(r.url.Hostname(), "554")
+func (r *run) connect(ctx context.Context) error {
+	var tcp net.Conn
+	var err error
+	if r.tunnelled {
+		tcp, err = r.openTunnel(ctx, r.url)
+	} else {
+		tcp, err = r.dial(ctx, r.o.address(r.url))
 	}
-	d := net.Dialer{Timeout: dialTimeout}
-	tcp, err := d.DialContext(ctx, "tcp", host)
 	if err != nil {
-		return fmt.Errorf("player: connect: %w", err)
+		return err
 	}
 	r.tcp = tcp
 	r.origin = tcp.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
 	r.local = tcp.LocalAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
 	r.wg.Go(func() { r.readTCP(tcp) })
-	r.step("connected to %s", tcp.RemoteAddr())
 	return nil
 }
 

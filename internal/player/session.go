@@ -2,7 +2,6 @@ package player
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -19,13 +18,6 @@ const supported = "com.microsoft.wm.srvppair, com.microsoft.wm.sswitch, com.micr
 
 // logs are the least that a log can be; [MS-WMLOG] has more fields, none of which we know.
 const logs = "<XML><c-playerversion>9.0.0.2833</c-playerversion></XML>"
-
-// userAgent is Windows Media Player's, with a GUID of the session's own. [MS-RTSP] 2.2.6.12.
-func userAgent() string {
-	var g [16]byte
-	_, _ = rand.Read(g[:]) // never fails
-	return fmt.Sprintf("WMPlayer/9.0.0.2833 guid/%X-%X-%X-%X-%X", g[:4], g[4:6], g[6:8], g[8:10], g[10:])
-}
 
 // describe is the first request; there is no OPTIONS. [MS-RTSP] 3.1.4.2.1.
 func (r *run) describe(ctx context.Context) error {
