@@ -62,7 +62,7 @@ type Config struct {
 	VirtualServer string
 	Pool          *balancer.Pool
 	// Route chooses a pool by the host that the player names (without port and brackets) and by the path; nil, or nil as
-	// its answer: Pool. It is asked once in a session.
+	// its answer: Pool. It is asked for each request.
 	Route func(host, path string) *balancer.Pool
 	// Affinity is how long a player is remembered after its last request, so that the next meets the same node.
 	// Default 5 min.
