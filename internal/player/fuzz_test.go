@@ -1,6 +1,9 @@
 package player
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"testing"
 	"time"
 
@@ -71,6 +74,43 @@ func FuzzMMSData(f *testing.F) {
 		}
 		if h.err == nil && h.whole() && len(h.bytes()) != h.size {
 			t.Errorf("%d bytes of header of %d", len(h.bytes()), h.size)
+		}
+	})
+}
+
+// FuzzFrames reads packets of HTTP from any bytes: they end with an error, and no more comes out than went in.
+func FuzzFrames(f *testing.F) {
+	f.Add([]byte("$M\x0a\x00\x00\x00\x00\x00\x00\x0c\x0a\x00xx$H\x09\x00\x00\x00\x00\x00\x00\x0c\x09\x00x\xa4D\x09\x00\x02\x00\x00\x00\x00\x01\x09\x00x$E\x04\x00\x01\x00\x00\x00"))
+	f.Add([]byte("$P\xf8\x01\xf0\x01\x00\x00xxxxxxxx$P\xf8\x01\x00\x00\x00\x00"))
+	f.Add([]byte("$T\x00\x00$C\x04\x00\x00\x00\x00\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		in, size, packets, taken := &frameReader{r: bytes.NewReader(b)}, 0, uint64(0), uint64(0)
+		s, h := newHTTPStream(func(rtp, bool) { taken++ }), &httpHeader{}
+		for {
+			p, err := in.next()
+			if err != nil {
+				if errors.Is(err, io.EOF) != (size == len(b)) {
+					t.Errorf("%d bytes of %d, then %v", size, len(b), err)
+				}
+				break
+			}
+			size += p.size
+			switch p.id {
+			case 'D':
+				packets++
+				s.push(p, time.Unix(int64(packets), 0))
+			case 'H':
+				if err := h.add(p); err != nil {
+					t.Fatal(err)
+				}
+			case 'M':
+				(&httpRun{}).metadata(p.payload)
+			}
+		}
+		s.flow.flush()
+		if s.flow.packets+s.flow.dup != packets || taken != s.flow.packets || s.unsent+s.skipped != s.flow.lost {
+			t.Errorf("%d packets gave %d and %d duplicates, %d delivered, %d lost of %d and %d", packets, s.flow.packets, s.flow.dup,
+				taken, s.flow.lost, s.unsent, s.skipped)
 		}
 	})
 }
