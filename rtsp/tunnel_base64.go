@@ -52,7 +52,7 @@ func (d *unbase64) decode(b []byte) (int, error) {
 }
 
 func (d *unbase64) fault(c byte) error {
-	return &rtspwire.SyntaxError{Offset: d.n - 1, Field: "POST of the tunnel", What: fmt.Sprintf("%q is no base64 there", c), Fatal: true}
+	return &rtspwire.SyntaxError{Offset: d.n - 1, Field: "POST of the tunnel", What: fmt.Sprintf("byte 0x%02x is no base64 there", c), Fatal: true}
 }
 
 // sextet is the value of a character of RFC 4648, section 4.
