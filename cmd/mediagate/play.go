@@ -30,12 +30,18 @@ func newPlay() *cobra.Command {
 		Short: "Play a stream and report what came",
 		Long: "play negotiates as Windows Media Player does, receives to the end and reports packets, loss, jitter, bytes and\n" +
 			"the time to the first packet. rtsp:// and mms:// try UDP and then TCP; rtspu:// and mmsu:// are UDP only, rtspt://\n" +
-			"and mmst:// TCP only.\n\n" +
+			"and mmst:// TCP only. http:// and mmsh:// are Windows Media over HTTP; rtsph:// is RTSP tunnelled in HTTP, at port\n" +
+			"80 if the URL names none.\n\n" +
+			"With --rollover it climbs down the ladder until a step plays: rtspu, rtspt, mmsu, mmst, http. A refusal leads to\n" +
+			"the next step at once; silence after 10 s over RTSP, after five times the time for the header over MMS and UDP,\n" +
+			"else after 8 to 10 s. The report has each step, how long it took and why it was left. A port in the URL is that of\n" +
+			"its own scheme; the others are given by --rtsp-port, --mms-port and --http-port.\n\n" +
 			"The exit code is 1 if nothing came or the stream broke off; what came until then is reported.",
 		Example: "  mediagate play rtsp://192.0.2.1/sample.wmv\n" +
 			"  mediagate play --start 2s mmsu://192.0.2.1/sample.wmv\n" +
+			"  mediagate play --rollover 192.0.2.1/sample.wmv\n" +
 			"  mediagate play -o sample.asf --duration 10s rtspt://alice:secret@192.0.2.1/sample.wmv",
-		Args: oneURL,
+		Args: func(_ *cobra.Command, args []string) error { return oneURL(args, o.Rollover) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
@@ -46,7 +52,11 @@ func newPlay() *cobra.Command {
 	}
 	fs := cmd.Flags()
 	fs.StringVarP(&output, "output", "o", "", "write the media to `FILE` as ASF; - is standard output")
-	fs.StringVar(&o.Transport, "transport", "auto", "what media comes over: `WAY` is auto, udp or tcp")
+	fs.StringVar(&o.Transport, "transport", "auto", "what media comes over: `WAY` is auto, udp, tcp or, for RTSP, tunnel")
+	fs.BoolVar(&o.Rollover, "rollover", false, "climb down from RTSP to MMS and HTTP until a step plays")
+	fs.Uint16Var(&o.Ports.RTSP, "rtsp-port", 554, "TCP `PORT` of RTSP if the URL does not say")
+	fs.Uint16Var(&o.Ports.MMS, "mms-port", 1755, "TCP `PORT` of MMS if the URL does not say")
+	fs.Uint16Var(&o.Ports.HTTP, "http-port", 80, "TCP `PORT` of HTTP and of tunnels if the URL does not say")
 	fs.DurationVar(&o.Start, "start", 0, "begin `TIME` into the content")
 	fs.DurationVar(&o.Duration, "duration", 0, "stop this `TIME` after the first packet; 0 plays to the end")
 	fs.Uint16Var(&o.ClientPort, "client-port", 0, "use UDP from `PORT` on, four ports for RTSP; 0 takes free ones")
@@ -56,18 +66,25 @@ func newPlay() *cobra.Command {
 	return cmd
 }
 
-// playSchemes are the URLs that the built-in player knows.
-var playSchemes = []string{"rtsp", "rtspu", "rtspt", "mms", "mmsu", "mmst"}
+// playSchemes are the URLs that the built-in player knows, ladderSchemes those that it can begin the ladder with.
+var (
+	playSchemes   = []string{"rtsp", "rtspu", "rtspt", "rtsph", "mms", "mmsu", "mmst", "mmsh", "http"}
+	ladderSchemes = []string{"rtsp", "mms"}
+)
 
-func oneURL(_ *cobra.Command, args []string) error {
+func oneURL(args []string, rollover bool) error {
 	if len(args) != 1 {
 		return usagef("give one URL, such as rtsp://192.0.2.1/sample.wmv")
 	}
 	scheme, _, ok := strings.Cut(args[0], "://")
-	if !ok || !slices.Contains(playSchemes, strings.ToLower(scheme)) {
-		return usagef("%q is no rtsp, rtspu, rtspt, mms, mmsu or mmst URL", args[0])
+	scheme = strings.ToLower(scheme)
+	switch {
+	case rollover && ok && !slices.Contains(ladderSchemes, scheme):
+		return usagef("--rollover takes rtsp:// or mms://, or a URL without a scheme, not %q", args[0])
+	case rollover && (ok || args[0] != ""), ok && slices.Contains(playSchemes, scheme):
+		return nil
 	}
-	return nil
+	return usagef("%q is no rtsp, rtspu, rtspt, rtsph, mms, mmsu, mmst, mmsh or http URL", args[0])
 }
 
 // playTo plays, writes the media to the file that output names, and the report to where the media does not go.
@@ -118,5 +135,12 @@ func printReport(w io.Writer, r *player.Report) {
 	row("first packet", r.FirstPacket.Round(time.Millisecond))
 	row("media from", r.MediaSources)
 	row("end of stream", r.EndOfStream)
+	for _, s := range r.Ladder {
+		result := "plays"
+		if s.Why != "" {
+			result = "left: " + s.Why
+		}
+		row("step "+s.Scheme, fmt.Sprintf("%s, %s", s.Took.Round(time.Millisecond), result))
+	}
 	_ = t.Flush() // a report that cannot be printed has nobody to tell
 }

@@ -12,10 +12,10 @@ import (
 
 // TestPlayBreaksOff holds that a stream that breaks off is reported, and is an error all the same.
 func TestPlayBreaksOff(t *testing.T) {
-	for _, scheme := range []string{"rtspu", "rtspt", "mmsu", "mmst"} {
+	for _, scheme := range []string{"rtspu", "rtspt", "mmsu", "mmst", "http"} {
 		t.Run(scheme, func(t *testing.T) {
 			at := netip.MustParseAddrPort("127.0.0.77:0")
-			o, err := origin.New(origin.Config{Listen: at, MMS: at})
+			o, err := origin.New(origin.Config{Listen: at, MMS: at, HTTP: at})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -30,8 +30,11 @@ func TestPlayBreaksOff(t *testing.T) {
 			gone := time.AfterFunc(500*time.Millisecond, func() { _ = o.Close() }) // closed again above
 			defer gone.Stop()
 			server := o.Addr()
-			if strings.HasPrefix(scheme, "mms") {
+			switch {
+			case strings.HasPrefix(scheme, "mms"):
 				server = o.MMSAddr()
+			case scheme == "http":
+				server = o.HTTPAddr()
 			}
 			var stdout, stderr strings.Builder
 			err = playTo(t.Context(), player.Options{URL: scheme + "://" + server.String() + samplePath}, "", &stdout, &stderr)
