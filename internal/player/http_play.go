@@ -168,6 +168,9 @@ func (r *httpRun) endOfStream(ctx context.Context, reason uint32) error {
 		return err
 	}
 	r.report.EndOfStream = true
+	if reason != reasonMore {
+		r.hangUp() // nothing more comes on it, and nobody has to wait for what the log says of it
+	}
 	if s := r.stream; s != nil {
 		r.count(s)
 		r.sendLog(ctx, s)
