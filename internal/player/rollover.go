@@ -40,6 +40,9 @@ func (p *attempt) climbDown(ctx context.Context, u *url.URL) error {
 		began := time.Now()
 		p.via = ""
 		err = p.follow(ctx, p.at(u, rung.protocol), rung.transport)
+		if err == nil && p.report.Packets == 0 { // its end was told, and nothing came before
+			err = ErrNoMedia
+		}
 		s := LadderStep{Scheme: rung.scheme, Took: time.Since(began)}
 		if err == nil {
 			p.rung(s)

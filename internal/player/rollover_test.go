@@ -148,3 +148,29 @@ func TestRolloverBreaksOff(t *testing.T) {
 		t.Errorf("report %+v, error %v", r, err)
 	}
 }
+
+// TestRolloverSilence holds that a step without media is left when its time is over, or when its end is told, and the
+// next one plays.
+func TestRolloverSilence(t *testing.T) {
+	for _, c := range []struct {
+		name, address string
+		cfg           origin.Config
+		least, most   time.Duration
+	}{
+		{"time is over", "127.0.0.41", origin.Config{DropEvery: 1}, 8 * time.Second, 10 * time.Second},
+		{"end is told", "127.0.0.40", origin.Config{DropEvery: 1, Speed: 50}, 0, 5 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, c.address, c.cfg)
+			r := play(t, player.Options{URL: s.URL("/sample.wmv"), Rollover: true, Duration: 500 * time.Millisecond})
+			if len(r.Ladder) != 2 || r.Transport != "tcp" || r.Packets == 0 {
+				t.Fatalf("report %+v", r)
+			}
+			if silent := r.Ladder[0]; silent.Took < c.least || silent.Took > c.most || r.FirstPacket < silent.Took ||
+				!strings.Contains(silent.Why, "no packet came in time") {
+				t.Errorf("%+v, first packet after %s", silent, r.FirstPacket)
+			}
+		})
+	}
+}
