@@ -157,8 +157,8 @@ func TestRolloverSilence(t *testing.T) {
 		cfg           origin.Config
 		least, most   time.Duration
 	}{
-		{"time is over", "127.0.0.41", origin.Config{DropEvery: 1}, 8 * time.Second, 10 * time.Second},
-		{"end is told", "127.0.0.40", origin.Config{DropEvery: 1, Speed: 50}, 0, 5 * time.Second},
+		{"time is over", "127.0.0.128", origin.Config{DropEvery: 1}, 8 * time.Second, 10 * time.Second},
+		{"end is told", "127.0.0.129", origin.Config{DropEvery: 1, Speed: 50}, 0, 5 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
