@@ -6,6 +6,7 @@ import (
 
 	"mediagate/internal/lab"
 	"mediagate/internal/origin"
+	"mediagate/internal/player"
 )
 
 // TestTunnelInterop plays through RTSP tunnelled in HTTP at the RTSP port, by
@@ -27,6 +28,21 @@ func TestTunnelWindowsMedia(t *testing.T) {
 	for _, kind := range []lab.PlayerKind{lab.FFmpegTunnel(), lab.InTunnel(lab.GStreamerASF("tcp"))} {
 		t.Run(kind.Name, func(t *testing.T) { playTunnelled(t, gw, kind, "sample.wmv", "wms") })
 	}
+}
+
+// TestTunnelBuiltInPlayer: the built-in player tunnels as QuickTime does; what it
+// gets is whole.
+func TestTunnelBuiltInPlayer(t *testing.T) {
+	gw := program(t, lab.Settings{}, windowsMedia(t, origin.Config{Speed: 4}))
+	report, err := player.Play(t.Context(), player.Options{URL: gw.URL("sample.wmv"), Transport: "tunnel"})
+	if err != nil {
+		t.Fatalf("play: %v: %+v", err, report)
+	}
+	if report.Transport != "tunnel" || report.Lost != 0 || !report.EndOfStream || report.Packets < 20 {
+		t.Errorf("report: %+v", report)
+	}
+	r := lab.WaitRecord(t, gw.Records, recordLimit, func(r lab.Record) bool { return r.FirstMedia != nil })
+	judge(t, r, wanted{transport: "tunnelled", mode: "play", node: "wms", end: "-T"})
 }
 
 // playTunnelled plays and tears down; there is one record for both connections.
