@@ -38,6 +38,7 @@ type Gateway struct {
 	relay   *udprelay.Relay
 	pools   map[string]*balancer.Pool
 	servers []*virtualServer
+	viewers *viewers
 	ready   chan struct{}
 	stopped chan struct{} // closed when Run has returned
 
@@ -57,6 +58,7 @@ func New(cfg *config.Config, opt Options) (*Gateway, error) {
 	g := &Gateway{
 		cfg: cfg, opt: opt, log: opt.Logger,
 		pools:   make(map[string]*balancer.Pool),
+		viewers: newViewers(time.Duration(cfg.Viewers.Window)),
 		ready:   make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
@@ -224,11 +226,12 @@ func (g *Gateway) closeRecords() {
 	}
 }
 
-// record is given to the proxies: it queues the record and returns.
+// record is given to the proxies: it adds the steps that the viewer has tried before, queues the record and returns.
 func (g *Gateway) record(r *sessionlog.Record) {
 	g.mu.Lock()
 	w := g.records
 	g.mu.Unlock()
+	g.viewers.ended(r)
 	if w != nil {
 		w.Write(r)
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -39,6 +40,9 @@ func (g *Gateway) listen(ctx context.Context) (err error) {
 				faults = append(faults, &ListenError{VirtualServer: vs.name, At: at, Err: err})
 				continue
 			}
+			if vs.cert != nil {
+				l = tls.NewListener(l, vs.cert.config())
+			}
 			vs.listeners = append(vs.listeners, l)
 		}
 	}
@@ -71,7 +75,7 @@ func (g *Gateway) openMedia() error {
 // session. A virtual server without UDP needs none.
 func (g *Gateway) mediaAddrs() (media []netip.Addr, resend []netip.AddrPort) {
 	for _, vs := range g.servers {
-		if !vs.cfg.UDP {
+		if web := vs.cfg.Protocol == config.ProtocolHTTP || vs.cfg.Protocol == config.ProtocolHTTPS; !vs.cfg.UDP || web {
 			continue
 		}
 		for _, bound := range vs.addrs() {

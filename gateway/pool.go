@@ -9,6 +9,7 @@ import (
 
 	"mediagate/balancer"
 	"mediagate/internal/config"
+	"mediagate/internal/httpfallback"
 	"mediagate/mms"
 	"mediagate/rtsp"
 )
@@ -24,7 +25,7 @@ func newPool(c *config.Pool, cfg *config.Config, log *zap.Logger) (*balancer.Poo
 	for _, n := range c.Nodes {
 		nodes = append(nodes, balancer.Node{
 			Name: n.Name, Addr: n.Address, Weight: n.Weight,
-			Ports: map[string]uint16{rtsp.Service: n.Ports.RTSP, mms.Service: n.Ports.MMS},
+			Ports: map[string]uint16{rtsp.Service: n.Ports.RTSP, mms.Service: n.Ports.MMS, httpfallback.Service: n.Ports.HTTP},
 		})
 	}
 	pool := balancer.Config{
@@ -47,6 +48,8 @@ func newMonitors(c *config.Monitor, protocols []string) map[string]balancer.Moni
 			monitors[rtsp.Service] = rtsp.NewProbe(time.Duration(c.Timeout))
 		case config.ProtocolMMS:
 			monitors[mms.Service] = mms.NewProbe(time.Duration(c.Timeout), c.MMSPath)
+		case config.ProtocolHTTP:
+			monitors[httpfallback.Service] = httpfallback.NewProbe(time.Duration(c.Timeout), c.HTTPPath)
 		}
 	}
 	return monitors

@@ -87,7 +87,7 @@ func TestNodesOfBothServices(t *testing.T) {
 	if got := s.Node.AddrPort(mms.Service); got != netip.MustParseAddrPort("192.0.2.11:11755") {
 		t.Errorf("mms at %v", got)
 	}
-	if s.Node.Weight != 3 || len(s.Services) != 2 {
+	if s.Node.Weight != 3 || len(s.Services) != 3 {
 		t.Errorf("%+v", s)
 	}
 }

@@ -21,6 +21,7 @@ type virtualServer struct {
 	name      string
 	cfg       *config.VirtualServer
 	server    server
+	cert      *certificate // nil: no TLS
 	sessions  func() int
 	listeners []net.Listener // set before Run serves, then never changed
 	drained   chan struct{}  // closed when the last session has ended
@@ -38,10 +39,12 @@ func (g *Gateway) newVirtualServer(c *config.VirtualServer) (*virtualServer, err
 	route, err := g.newRouter(c)
 	if err == nil {
 		switch c.Protocol {
-		case config.ProtocolRTSP:
+		case config.ProtocolRTSP, config.ProtocolRTSPS:
 			p, err = g.newRTSP(c, route)
 		case config.ProtocolMMS:
 			p, err = g.newMMS(c, route)
+		case config.ProtocolHTTP, config.ProtocolHTTPS:
+			p, err = g.newWeb(c, route)
 		default:
 			err = fmt.Errorf("gateway: choose protocol %q: there is none", c.Protocol)
 		}
@@ -49,10 +52,14 @@ func (g *Gateway) newVirtualServer(c *config.VirtualServer) (*virtualServer, err
 	if err != nil {
 		return nil, err
 	}
-	return &virtualServer{
+	vs := &virtualServer{
 		name: c.Name, cfg: c, server: p, sessions: p.Sessions,
 		drained: make(chan struct{}),
-	}, nil
+	}
+	if c.TLS.Certificate != "" {
+		vs.cert, err = newCertificate(c.TLS, g.log.Named("tls").With(zap.String("virtual_server", c.Name)))
+	}
+	return vs, err
 }
 
 func (g *Gateway) newRTSP(c *config.VirtualServer, r *router) (*rtsp.Proxy, error) {
@@ -68,6 +75,7 @@ func (g *Gateway) newRTSP(c *config.VirtualServer, r *router) (*rtsp.Proxy, erro
 		Pipeline:      g.cfg.Limits.Pipeline,
 		SyntaxErrors:  g.cfg.Limits.SyntaxErrors,
 		Record:        g.record,
+		Viewer:        g.sightRTSP,
 		Logger:        g.log.Named("rtsp").With(zap.String("virtual_server", c.Name)),
 	})
 }
@@ -83,6 +91,7 @@ func (g *Gateway) newMMS(c *config.VirtualServer, r *router) (*mms.Proxy, error)
 		Timeouts:      mmsTimeouts(&g.cfg.Timeouts),
 		Connections:   g.cfg.Limits.Connections,
 		Record:        g.record,
+		Viewer:        g.sightMMS,
 		Logger:        g.log.Named("mms").With(zap.String("virtual_server", c.Name)),
 	}
 	if words := strings.Fields(g.opt.Version); len(words) > 0 {
