@@ -39,9 +39,11 @@ func newDemo() *cobra.Command {
 		Use:   "demo",
 		Short: "Show the gateway at work between embedded origins and the built-in player",
 		Long: "demo starts two Windows-Media-like origins on 127.0.0.2 and 127.0.0.3 and the gateway on 127.0.0.1, plays the\n" +
-			"bundled sample through it over RTSP and MMS by each transport, compares what the player got with the session\n" +
-			"record, and prints a table, within a minute. The exit code is 1 if a row fails.\n\n" +
-			"Ports 554, 1755 and 5004 are used if they can be bound, else the next free ones of a short list.",
+			"bundled sample through it in each way that Windows Media Player has, all at the same time, compares what the\n" +
+			"player got with the session record, and prints a table, within a minute. The rows called rollover climb down the\n" +
+			"ladder, with one more of its upper steps refused by the gateway in each: UDP by an answer, a protocol by a closed\n" +
+			"port. The exit code is 1 if a row fails.\n\n" +
+			"Ports 554, 1755, 80 and 5004 are used if they can be bound, else the next free ones of a short list.",
 		Example: "  mediagate demo\n  mediagate demo --keep     leave it running, for ffplay or VLC",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -109,8 +111,8 @@ func openStage(ctx context.Context, p demoPorts, records string, log *zap.Logger
 	fail := func(err error) (*stage, error) { return nil, errors.Join(err, st.end()) }
 	for _, at := range demoOrigins {
 		o, err := origin.New(origin.Config{
-			Listen: netip.AddrPortFrom(at, p.rtsp), MMS: netip.AddrPortFrom(at, p.mms), Media: p.media,
-			Logger: log.Named("origin").Named(at.String()),
+			Listen: netip.AddrPortFrom(at, p.rtsp), MMS: netip.AddrPortFrom(at, p.mms), HTTP: netip.AddrPortFrom(at, p.http),
+			Media: p.media, Logger: log.Named("origin").Named(at.String()),
 		})
 		if err != nil {
 			return fail(err)
@@ -166,16 +168,23 @@ func demoConfig(p demoPorts, records string) *config.Config {
 	}
 	for i, at := range demoOrigins {
 		pool.Nodes = append(pool.Nodes, config.Node{
-			Name: "wms" + strconv.Itoa(i+1), Address: at, Ports: config.Ports{RTSP: p.rtsp, MMS: p.mms}, Weight: 1,
+			Name: "wms" + strconv.Itoa(i+1), Address: at, Ports: config.Ports{RTSP: p.rtsp, MMS: p.mms, HTTP: p.http}, Weight: 1,
 		})
 	}
 	c.Pools = []config.Pool{pool}
 	for _, v := range []struct {
 		name, protocol string
 		port           uint16
-	}{{"RTSP Control", config.ProtocolRTSP, p.rtsp}, {"MMS Control", config.ProtocolMMS, p.mms}} {
+		udp            bool
+	}{
+		{"RTSP Control", config.ProtocolRTSP, p.rtsp, true},
+		{"MMS Control", config.ProtocolMMS, p.mms, true},
+		{"HTTP Service", config.ProtocolHTTP, p.http, true},
+		{"RTSP without UDP", config.ProtocolRTSP, p.rtspTCP, false},
+		{"MMS without UDP", config.ProtocolMMS, p.mmsTCP, false},
+	} {
 		c.VirtualServers = append(c.VirtualServers, config.VirtualServer{
-			Name: v.name, Protocol: v.protocol, Pool: pool.Name, UDP: true,
+			Name: v.name, Protocol: v.protocol, Pool: pool.Name, UDP: v.udp, Affinity: config.Duration(time.Minute),
 			Listen: []config.Listen{{Addr: demoGateway, Port: v.port}},
 		})
 	}
@@ -185,8 +194,11 @@ func demoConfig(p demoPorts, records string) *config.Config {
 }
 
 // playRow plays the sample once.
-func playRow(ctx context.Context, url string, log *zap.Logger) (*player.Report, error) {
+func playRow(ctx context.Context, row demoRow, ports demoPorts, log *zap.Logger) (*player.Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, rowTimeout)
 	defer cancel()
-	return player.Play(ctx, player.Options{URL: url, Resend: true, PacketPair: true, Logger: log.Named("player")})
+	return player.Play(ctx, player.Options{
+		URL: demoURL(row.scheme, ports), Rollover: row.blocked > 0, Ports: ladderPorts(row.blocked, ports),
+		Resend: true, PacketPair: true, Logger: log.Named("player").Named(row.name),
+	})
 }

@@ -16,30 +16,51 @@ var (
 	demoOrigins = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 2}), netip.AddrFrom4([4]byte{127, 0, 0, 3})}
 )
 
-// demoPorts are the ports that all three use.
+// demoPorts are the ports that all three use, and those of the gateway alone that block steps of the ladder.
 type demoPorts struct {
 	rtsp  uint16
 	mms   uint16 // over TCP, and over UDP for resend requests
+	http  uint16
 	media uint16 // the even one of the pair
+
+	rtspTCP, mmsTCP uint16 // virtual servers that refuse UDP
+	closed          uint16 // nobody listens there
 }
 
 // The ports to try, first the ones of the books. The others need no privilege and are some way off what people run.
 var (
 	rtspTries  = []uint16{554, 8554, 9554, 10554, 18554}
 	mmsTries   = []uint16{1755, 11755, 12755, 13755}
+	httpTries  = []uint16{80, 8080, 9080, 10080, 18080}
 	mediaTries = []uint16{5004, 15004, 16004, 17004}
+
+	rtspTCPTries = []uint16{8555, 9555, 10555, 18555}
+	mmsTCPTries  = []uint16{11756, 12756, 13756}
+	closedTries  = []uint16{8556, 9556, 10556, 18556}
 )
 
 // choosePorts takes the first ports that are free on all three addresses, and says why it did not take the usual ones.
 func choosePorts(out io.Writer, tcp, both, pair func(netip.AddrPort) error) (p demoPorts, err error) {
-	if p.rtsp, err = firstFree(out, "RTSP", rtspTries, tcp); err != nil {
-		return demoPorts{}, err
+	for _, c := range []struct {
+		port  *uint16
+		out   io.Writer
+		what  string
+		tries []uint16
+		bind  func(netip.AddrPort) error
+	}{
+		{&p.rtsp, out, "RTSP", rtspTries, tcp},
+		{&p.mms, out, "MMS", mmsTries, both},
+		{&p.http, out, "HTTP", httpTries, tcp},
+		{&p.media, out, "media", mediaTries, pair},
+		{&p.rtspTCP, io.Discard, "second RTSP", rtspTCPTries, tcp},
+		{&p.mmsTCP, io.Discard, "second MMS", mmsTCPTries, both},
+		{&p.closed, io.Discard, "closed", closedTries, tcp},
+	} {
+		if *c.port, err = firstFree(c.out, c.what, c.tries, c.bind); err != nil {
+			return demoPorts{}, err
+		}
 	}
-	if p.mms, err = firstFree(out, "MMS", mmsTries, both); err != nil {
-		return demoPorts{}, err
-	}
-	p.media, err = firstFree(out, "media", mediaTries, pair)
-	return p, err
+	return p, nil
 }
 
 func firstFree(out io.Writer, what string, tries []uint16, bind func(netip.AddrPort) error) (uint16, error) {

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
-	"text/tabwriter"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,30 +17,70 @@ import (
 	"mediagate/internal/player"
 )
 
-// demoRow is one way to play, in the order in which Windows Media Player tries them.
+// demoRow is one way to play. blocked is how many upper steps of the ladder are refused, and makes the row one of
+// rollover: protocol and transport are then those of the step that is to play.
 type demoRow struct {
-	scheme string
-	record string // the transport that the session record must name
+	name, scheme string
+	protocol     string // that the session record must name
+	transport    string // too
+	blocked      int
 }
 
-var demoRows = []demoRow{{"rtspu", "udp"}, {"rtspt", "interleaved"}, {"mmsu", "udp"}, {"mmst", "interleaved"}}
+// demoRows are in the order in which Windows Media Player tries them; then come the ladders.
+var demoRows = []demoRow{
+	{"rtspu", "rtspu", "rtsp", "udp", 0},
+	{"rtspt", "rtspt", "rtsp", "interleaved", 0},
+	{"mmsu", "mmsu", "mms", "udp", 0},
+	{"mmst", "mmst", "mms", "interleaved", 0},
+	{"http", "http", "http", "http", 0},
+	{"rtsp in http", "rtsph", "rtsp", "tunnelled", 0},
+	{"rollover to rtspt", "mms", "rtsp", "interleaved", 1},
+	{"rollover to mmsu", "mms", "mms", "udp", 2},
+	{"rollover to mmst", "mms", "mms", "interleaved", 3},
+	{"rollover to http", "mms", "http", "http", 4},
+}
 
-// demoURL is where the gateway serves the sample for a scheme.
+// stepPatience is how long a step of the ladder that the gateway refuses may take on a busy machine. No timer of the
+// player's is as short.
+const stepPatience = 3 * time.Second
+
+// demoURL is where the gateway serves the sample for a scheme. That of the ladder has no port: each step has its own.
 func demoURL(scheme string, p demoPorts) string {
-	port := p.rtsp
-	if strings.HasPrefix(scheme, "mms") {
-		port = p.mms
+	host := demoGateway.String()
+	switch {
+	case scheme == "mms":
+	case strings.HasPrefix(scheme, "mms"):
+		host = netip.AddrPortFrom(demoGateway, p.mms).String()
+	case scheme == "http", scheme == "rtsph":
+		host = netip.AddrPortFrom(demoGateway, p.http).String()
+	default:
+		host = netip.AddrPortFrom(demoGateway, p.rtsp).String()
 	}
-	return scheme + "://" + netip.AddrPortFrom(demoGateway, port).String() + samplePath
+	return scheme + "://" + host + samplePath
+}
+
+// ladderPorts are the ports of a ladder, so many of whose upper steps the gateway refuses: UDP at virtual servers that
+// have none, RTSP and MMS where nobody listens.
+func ladderPorts(blocked int, p demoPorts) player.Ports {
+	rtsp := []uint16{p.rtsp, p.rtspTCP, p.closed, p.closed, p.closed}
+	mms := []uint16{p.mms, p.mms, p.mms, p.mmsTCP, p.closed}
+	return player.Ports{RTSP: rtsp[blocked], MMS: mms[blocked], HTTP: p.http}
 }
 
 // demoRecord is what demo reads of a session record; docs/sessionlog.md has all of it.
 type demoRecord struct {
-	Transport string `json:"transport"`
-	Node      string `json:"node"`
+	Client    netip.AddrPort `json:"client"`
+	Viewer    string         `json:"viewer"`
+	URL       string         `json:"url"`
+	Protocol  string         `json:"protocol"`
+	Transport string         `json:"transport"`
+	Node      string         `json:"node"`
 	ToClient  struct {
 		Packets uint64 `json:"packets"`
 	} `json:"to_client"`
+	Ladder []struct {
+		Session string `json:"session"`
+	} `json:"ladder"`
 	Lost    uint64 `json:"lost"`
 	End     string `json:"end"`
 	Why     string `json:"why"`
@@ -49,31 +89,35 @@ type demoRecord struct {
 
 // rowResult is one line of the table; fault is empty if all is well.
 type rowResult struct {
-	row    demoRow
-	report *player.Report
-	record *demoRecord
-	fault  string
+	row     demoRow
+	report  *player.Report
+	record  *demoRecord  // of the session that played
+	refused []demoRecord // of the steps before it that had a session
+	fault   string
 }
 
-// playRows plays every row, one after the other, and looks at both ends' accounts of it.
+// playRows plays all rows at the same time, and looks at both ends' accounts of each. The results are in the rows' order.
 func playRows(ctx context.Context, ports demoPorts, records string, log *zap.Logger) []rowResult {
-	var results []rowResult
+	results := make([]rowResult, len(demoRows))
+	var wg sync.WaitGroup
 	for i, row := range demoRows {
-		if ctx.Err() != nil {
-			break
-		}
-		r := rowResult{row: row}
-		var err error
-		r.report, err = playRow(ctx, demoURL(row.scheme, ports), log)
-		if err != nil {
-			r.fault = err.Error()
-		} else if r.record, err = awaitRecord(ctx, records, i); err != nil {
-			r.fault = err.Error()
-		} else {
-			r.fault = compare(row, r.report, r.record)
-		}
-		results = append(results, r)
+		wg.Go(func() {
+			r := &results[i]
+			r.row = row
+			var err error
+			if r.report, err = playRow(ctx, row, ports, log); err == nil {
+				r.record, r.refused, err = awaitRecord(ctx, records, r.report.Local)
+			}
+			if err != nil {
+				r.fault = err.Error()
+				return
+			}
+			if r.fault = compare(row, r.report, r.record); r.fault == "" {
+				r.fault = compareLadder(row, r.report, r.record, r.refused)
+			}
+		})
 	}
+	wg.Wait()
 	if fault := spread(results); fault != "" {
 		results[len(results)-1].fault = fault
 	}
@@ -91,12 +135,41 @@ func compare(row demoRow, got *player.Report, rec *demoRecord) string {
 		return fmt.Sprintf("%d packets lost", got.Lost)
 	case !got.EndOfStream:
 		return "the end of the stream was not told"
-	case rec.Transport != row.record:
-		return fmt.Sprintf("the session record says transport %q, not %q", rec.Transport, row.record)
+	case rec.Protocol != row.protocol || rec.Transport != row.transport:
+		return fmt.Sprintf("the session record says %s by transport %q, not %s by %q", rec.Protocol, rec.Transport, row.protocol, row.transport)
 	case rec.ToClient.Packets < got.Packets || rec.ToClient.Packets > most:
 		return fmt.Sprintf("the session record has %d packets, the player %d", rec.ToClient.Packets, got.Packets)
 	case rec.Node == "":
 		return "the session record names no node"
+	}
+	return ""
+}
+
+// compareLadder says what is wrong with the steps of a ladder: each but the last was refused, and none was waited for; the
+// record of the last has those before it that had a session, as one viewer's.
+func compareLadder(row demoRow, got *player.Report, rec *demoRecord, refused []demoRecord) string {
+	if row.blocked == 0 {
+		return ""
+	}
+	if len(got.Ladder) != row.blocked+1 {
+		return fmt.Sprintf("step %d of the ladder played, not %d", len(got.Ladder), row.blocked+1)
+	}
+	for _, s := range got.Ladder[:row.blocked] {
+		if s.Took > stepPatience {
+			return fmt.Sprintf("the step %s took %s", s.Scheme, s.Took.Round(time.Millisecond))
+		}
+	}
+	named := 0 // sessions that said what they were for; MMS does not before its funnel is connected
+	for _, r := range refused {
+		if r.Viewer != rec.Viewer {
+			return fmt.Sprintf("the steps are those of two viewers, %q and %q", r.Viewer, rec.Viewer)
+		}
+		if strings.HasSuffix(r.URL, samplePath) {
+			named++
+		}
+	}
+	if n := len(rec.Ladder); n < named || n > len(refused) {
+		return fmt.Sprintf("the session record has %d steps before it, %d had a session", len(rec.Ladder), len(refused))
 	}
 	return ""
 }
@@ -116,10 +189,10 @@ func spread(results []rowResult) string {
 	return ""
 }
 
-// awaitRecord returns the i-th session record. The gateway writes it when both sides have ended, shortly after the
-// player has.
-func awaitRecord(ctx context.Context, path string, i int) (*demoRecord, error) {
-	const patience, pause = 5 * time.Second, 20 * time.Millisecond
+// awaitRecord returns the record of the session that played, and those of sessions before it, of a player with these
+// addresses. The gateway writes a record when both sides have ended, that of HTTP when no more requests come for a while.
+func awaitRecord(ctx context.Context, path string, local []netip.AddrPort) (played *demoRecord, before []demoRecord, err error) {
+	const patience, pause = 20 * time.Second, 20 * time.Millisecond
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	tick := time.NewTicker(pause)
@@ -127,15 +200,22 @@ func awaitRecord(ctx context.Context, path string, i int) (*demoRecord, error) {
 	for {
 		records, err := readRecords(path)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if i < len(records) {
-			return &records[i], nil
+		before = nil
+		for _, r := range records {
+			switch {
+			case !slices.Contains(local, r.Client):
+			case r.ToClient.Packets > 0:
+				return &r, before, nil
+			default:
+				before = append(before, r)
+			}
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("no session record within %s", patience)
+			return nil, nil, fmt.Errorf("no session record within %s", patience)
 		}
 	}
 }
@@ -163,38 +243,4 @@ func readRecords(path string) ([]demoRecord, error) {
 		}
 	}
 	return records, nil
-}
-
-// printTable prints a line for each row.
-func printTable(w io.Writer, results []rowResult) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "ROW\tTRANSPORT\tNODE\tPACKETS\tLOST\tBYTES\tFIRST PACKET\tRESULT")
-	for _, r := range results {
-		transport, node, result := "-", "-", "ok"
-		if r.record != nil {
-			transport, node = r.record.Transport, r.record.Node
-		}
-		if r.fault != "" {
-			result = "FAILED: " + r.fault
-		}
-		report := r.report
-		if report == nil {
-			report = &player.Report{}
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\n", r.row.scheme, transport, node, report.Packets, report.Lost,
-			report.Bytes, report.FirstPacket.Round(time.Millisecond), result)
-	}
-	_ = t.Flush() // a table that cannot be printed has nobody to tell
-}
-
-// printURLs tells what to paste into other players.
-func printURLs(w io.Writer, ports demoPorts) {
-	fmt.Fprintf(w, "\nrunning until a signal; play it with\n"+
-		"  ffplay -rtsp_transport udp %[1]s\n"+
-		"  ffplay -rtsp_transport tcp %[1]s\n"+
-		"  mediagate play %[1]s\n"+
-		"  vlc %[2]s\n"+
-		"  ffplay %[3]s\n"+
-		"  mediagate play %[4]s\n",
-		demoURL("rtsp", ports), demoURL("mmsu", ports), demoURL("mmst", ports), demoURL("mms", ports))
 }

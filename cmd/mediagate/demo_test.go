@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"mediagate/internal/player"
 )
@@ -24,6 +25,12 @@ func TestChoosePorts(t *testing.T) {
 			return nil
 		}
 	}
+	usual := demoPorts{rtsp: 554, mms: 1755, http: 80, media: 5004, rtspTCP: 8555, mmsTCP: 11756, closed: 8556}
+	with := func(change func(*demoPorts)) demoPorts {
+		p := usual
+		change(&p)
+		return p
+	}
 	tests := []struct {
 		name  string
 		bind  func(netip.AddrPort) error
@@ -31,14 +38,17 @@ func TestChoosePorts(t *testing.T) {
 		told  string
 		fails string
 	}{
-		{"all free", refuse(nil), demoPorts{554, 1755, 5004}, "", ""},
-		{"554 needs root", refuse(syscall.EACCES, 554), demoPorts{8554, 1755, 5004}, "RTSP port 554 is not to be had (permission denied): using 8554\n", ""},
-		{"8554 is busy too", refuse(syscall.EADDRINUSE, 554, 8554), demoPorts{9554, 1755, 5004}, "using 9554\n", ""},
-		{"1755 is busy", refuse(syscall.EADDRINUSE, 1755), demoPorts{554, 11755, 5004}, "MMS port 1755", ""},
-		{"media is busy", refuse(syscall.EADDRINUSE, 5004), demoPorts{554, 1755, 15004}, "media port 5004", ""},
+		{"all free", refuse(nil), usual, "", ""},
+		{"554 needs root", refuse(syscall.EACCES, 554), with(func(p *demoPorts) { p.rtsp = 8554 }), "RTSP port 554 is not to be had (permission denied): using 8554\n", ""},
+		{"8554 is busy too", refuse(syscall.EADDRINUSE, 554, 8554), with(func(p *demoPorts) { p.rtsp = 9554 }), "using 9554\n", ""},
+		{"1755 is busy", refuse(syscall.EADDRINUSE, 1755), with(func(p *demoPorts) { p.mms = 11755 }), "MMS port 1755", ""},
+		{"80 needs root", refuse(syscall.EACCES, 80), with(func(p *demoPorts) { p.http = 8080 }), "HTTP port 80", ""},
+		{"media is busy", refuse(syscall.EADDRINUSE, 5004), with(func(p *demoPorts) { p.media = 15004 }), "media port 5004", ""},
+		{"a closed port is busy", refuse(syscall.EADDRINUSE, 8556), with(func(p *demoPorts) { p.closed = 9556 }), "", ""},
 		{"no such address", refuse(syscall.EADDRNOTAVAIL, 554), demoPorts{}, "", "ifconfig lo0 alias"},
 		{"none free", refuse(syscall.EADDRINUSE, rtspTries...), demoPorts{}, "", "no free RTSP port"},
 		{"none free for MMS", refuse(syscall.EADDRINUSE, mmsTries...), demoPorts{}, "", "no free MMS port"},
+		{"none free for a ladder", refuse(syscall.EADDRINUSE, rtspTCPTries...), demoPorts{}, "", "no free second RTSP port"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -62,7 +72,7 @@ func TestCompare(t *testing.T) {
 		return &player.Report{Packets: packets, Lost: lost, EndOfStream: end}
 	}
 	record := func(transport, node string, packets uint64) *demoRecord {
-		r := &demoRecord{Transport: transport, Node: node}
+		r := &demoRecord{Protocol: "rtsp", Transport: transport, Node: node}
 		r.ToClient.Packets = packets
 		return r
 	}
@@ -83,7 +93,7 @@ func TestCompare(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := compare(demoRow{"rtspu", "udp"}, tt.report, tt.record)
+			got := compare(demoRows[0], tt.report, tt.record)
 			if (tt.want == "") != (got == "") || !strings.Contains(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
@@ -91,12 +101,83 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+func TestCompareLadder(t *testing.T) {
+	ladder := func(took ...time.Duration) *player.Report {
+		r := &player.Report{}
+		for _, d := range took {
+			r.Ladder = append(r.Ladder, player.LadderStep{Scheme: "rtspu", Took: d})
+		}
+		return r
+	}
+	record := func(viewer string, steps int) *demoRecord {
+		r := &demoRecord{Viewer: viewer}
+		r.Ladder = append(r.Ladder, make([]struct {
+			Session string `json:"session"`
+		}, steps)...)
+		return r
+	}
+	tests := []struct {
+		name    string
+		report  *player.Report
+		record  *demoRecord
+		refused []demoRecord
+		want    string
+	}{
+		{"all well", ladder(1, 1, time.Minute), record("v1", 1), []demoRecord{{Viewer: "v1"}}, ""},
+		{"another step", ladder(1, 1), record("v1", 1), []demoRecord{{Viewer: "v1"}}, "step 2 of the ladder played, not 3"},
+		{"waited", ladder(1, time.Minute, 1), record("v1", 0), nil, "took 1m0s"},
+		{"a step without a file", ladder(1, 1, 1), record("v1", 0), []demoRecord{{Viewer: "v1"}}, ""},
+		{"two viewers", ladder(1, 1, 1), record("v1", 1), []demoRecord{{Viewer: "v2"}}, "two viewers"},
+		{"a step is missing", ladder(1, 1, 1), record("v1", 0), []demoRecord{{Viewer: "v1", URL: "rtsp://h/sample.wmv"}}, "has 0 steps"},
+	}
+	for _, tt := range tests {
+		got := compareLadder(demoRow{blocked: 2}, tt.report, tt.record, tt.refused)
+		if (tt.want == "") != (got == "") || !strings.Contains(got, tt.want) {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+	if got := compareLadder(demoRow{}, ladder(), record("", 0), nil); got != "" {
+		t.Errorf("no ladder: got %q", got)
+	}
+}
+
+var higherPorts = demoPorts{rtsp: 8554, mms: 11755, http: 8080, media: 15004, rtspTCP: 8555, mmsTCP: 11756, closed: 8556}
+
 func TestDemoURL(t *testing.T) {
 	for scheme, want := range map[string]string{
-		"rtspu": "rtspu://127.0.0.1:8554/sample.wmv", "mms": "mms://127.0.0.1:11755/sample.wmv",
+		"rtspu": "rtspu://127.0.0.1:8554/sample.wmv", "mmst": "mmst://127.0.0.1:11755/sample.wmv", "mms": "mms://127.0.0.1/sample.wmv",
+		"http": "http://127.0.0.1:8080/sample.wmv", "rtsph": "rtsph://127.0.0.1:8080/sample.wmv",
 	} {
-		if got := demoURL(scheme, demoPorts{8554, 11755, 15004}); got != want {
+		if got := demoURL(scheme, higherPorts); got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// TestLadderPorts holds that each ladder has one more step refused than the one before it.
+func TestLadderPorts(t *testing.T) {
+	want := []player.Ports{
+		{RTSP: 8554, MMS: 11755, HTTP: 8080}, {RTSP: 8555, MMS: 11755, HTTP: 8080}, {RTSP: 8556, MMS: 11755, HTTP: 8080},
+		{RTSP: 8556, MMS: 11756, HTTP: 8080}, {RTSP: 8556, MMS: 8556, HTTP: 8080},
+	}
+	for blocked, w := range want {
+		if got := ladderPorts(blocked, higherPorts); got != w {
+			t.Errorf("%d blocked: got %v, want %v", blocked, got, w)
+		}
+	}
+}
+
+func TestPrintURLs(t *testing.T) {
+	var out strings.Builder
+	printURLs(&out, higherPorts)
+	for _, want := range []string{
+		"ffplay -rtsp_transport udp rtsp://127.0.0.1:8554/", "ffplay -rtsp_transport tcp rtsp://127.0.0.1:8554/",
+		"ffplay -rtsp_transport http rtsp://127.0.0.1:8080/", "vlc mmsu://127.0.0.1:11755/", "ffplay mmst://127.0.0.1:11755/",
+		"ffplay mmsh://127.0.0.1:8080/", "vlc http://127.0.0.1:8080/", "mediagate play rtsph://127.0.0.1:8080/",
+		"mediagate play --rollover --rtsp-port 8555 --mms-port 11755 --http-port 8080 mms://127.0.0.1/sample.wmv\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
 		}
 	}
 }
@@ -133,19 +214,26 @@ func TestReadRecords(t *testing.T) {
 	if got, err := readRecords(path); err != nil || len(got) != 0 {
 		t.Errorf("no file: got %v, %v", got, err)
 	}
-	const lines = `{"v":1,"transport":"udp","node":"wms1","to_client":{"packets":7},"interim":true}` + "\n" +
-		`{"v":1,"transport":"udp","node":"wms1","to_client":{"packets":9},"end":"CT","why":"left"}` + "\n" +
+	const lines = `{"v":1,"client":"127.0.0.1:9","node":"wms1","to_client":{"packets":7},"interim":true}` + "\n" +
+		`{"v":1,"client":"127.0.0.1:7","node":"wms2","to_client":{"packets":8}}` + "\n" +
+		`{"v":1,"client":"127.0.0.1:8","node":"wms1","to_client":{"packets":0},"why":"refused"}` + "\n" +
+		`{"v":1,"client":"127.0.0.1:9","node":"wms1","to_client":{"packets":9},"end":"CT","why":"left"}` + "\n" +
 		`{"v":1,"transp`
 	if err := os.WriteFile(path, []byte(lines), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	got, err := readRecords(path)
-	if err != nil || len(got) != 1 || got[0].ToClient.Packets != 9 {
-		t.Errorf("got %v, %v; want the one whole record that is not interim", got, err)
+	if err != nil || len(got) != 3 || got[2].ToClient.Packets != 9 {
+		t.Errorf("got %v, %v; want the whole records that are not interim", got, err)
+	}
+	local := []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:8"), netip.MustParseAddrPort("127.0.0.1:9")}
+	played, before, err := awaitRecord(t.Context(), path, local)
+	if err != nil || played.ToClient.Packets != 9 || len(before) != 1 || before[0].Client != local[0] {
+		t.Errorf("got %v after %v, error %v", played, before, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := awaitRecord(ctx, path, 1); err == nil {
+	if _, _, err := awaitRecord(ctx, path, local[:1]); err == nil {
 		t.Error("a record that is not there was found")
 	}
 }
@@ -155,11 +243,18 @@ func TestPrintTable(t *testing.T) {
 	printTable(&out, []rowResult{
 		{row: demoRows[0], report: &player.Report{Packets: 100, Bytes: 5000}, record: &demoRecord{Transport: "udp", Node: "wms1"}},
 		{row: demoRows[1], fault: errors.New("no way").Error()},
+		{
+			row: demoRows[7], record: &demoRecord{Transport: "udp", Node: "wms2"},
+			report: &player.Report{Packets: 90, Bytes: 70, Ladder: []player.LadderStep{
+				{Scheme: "rtspu", Took: 1234567}, {Scheme: "rtspt", Took: 80e3}, {Scheme: "mmsu"},
+			}},
+		},
 	})
 	const want = "" +
-		"ROW    TRANSPORT  NODE  PACKETS  LOST  BYTES  FIRST PACKET  RESULT\n" +
-		"rtspu  udp        wms1  100      0     5000   0s            ok\n" +
-		"rtspt  -          -     0        0     0      0s            FAILED: no way\n"
+		"ROW               TRANSPORT  NODE  PACKETS  LOST  BYTES  FIRST PACKET  RESULT\n" +
+		"rtspu             udp        wms1  100      0     5000   0s            ok\n" +
+		"rtspt             -          -     0        0     0      0s            FAILED: no way\n" +
+		"rollover to mmsu  udp        wms2  90       0     70     0s            ok, left rtspu 1.2ms, rtspt 100µs\n"
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
 	}
@@ -167,7 +262,7 @@ func TestPrintTable(t *testing.T) {
 
 // TestDemoConfig holds that the demonstration's configuration is one that a file could have.
 func TestDemoConfig(t *testing.T) {
-	if err := demoConfig(demoPorts{8554, 11755, 15004}, "sessions.jsonl").Validate(); err != nil {
+	if err := demoConfig(higherPorts, "sessions.jsonl").Validate(); err != nil {
 		t.Error(err)
 	}
 }
