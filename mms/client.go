@@ -163,6 +163,7 @@ func (s *session) onOpenFile(m mmswire.Raw, sent uint64) {
 	s.said.file = f
 	s.phase = sessionlog.PhaseDescribe
 	if s.origin != nil {
+		s.sight()
 		s.ask(m, sent)
 		return
 	}

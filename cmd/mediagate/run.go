@@ -20,17 +20,18 @@ import (
 
 // runFlags are the flags of run.
 type runFlags struct {
-	config, origin    string
-	listen, listenMMS []string
+	config, origin                string
+	listen, listenMMS, listenHTTP []string
 }
 
 func newRun() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
-		Use:   "run (-c FILE | --origin ADDR [--listen ADDR] [--listen-mms ADDR])",
+		Use:   "run (-c FILE | --origin ADDR [--listen ADDR] [--listen-mms ADDR] [--listen-http ADDR])",
 		Short: "Run the gateway",
-		Long: "run serves a configuration file, or one origin server without a file: RTSP on port 554 and MMS on port 1755 of\n" +
-			"every address. The port in --origin is the server's RTSP port; its MMS port is 1755.\n\n" +
+		Long: "run serves a configuration file, or one origin server without a file: RTSP on port 554, MMS on port 1755\n" +
+			"and HTTP on port 80 of every address. The port in --origin is the server's RTSP port; its MMS port is 1755, its\n" +
+			"HTTP port 80.\n\n" +
 			"SIGTERM and SIGINT drain: no new sessions, present ones run on until timeouts.drain is over; a second one\n" +
 			"stops now. SIGHUP opens the session log anew after it was rotated; it does not read the configuration again\n" +
 			"in this version.\n\n" +
@@ -38,7 +39,7 @@ func newRun() *cobra.Command {
 			"otherwise). The exit code is 0 after a stop that was asked for, 1 after a fault.",
 		Example: "  mediagate run -c /etc/mediagate.yaml\n" +
 			"  mediagate run --origin 192.0.2.11\n" +
-			"  mediagate run --origin 192.0.2.11:8554 --listen :8554     without root",
+			"  mediagate run --origin 192.0.2.11:8554 --listen :8554 --listen-http :8080     without root",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := f.load()
@@ -53,9 +54,11 @@ func newRun() *cobra.Command {
 	cmd.Flags().StringVarP(&f.config, "config", "c", "", "configuration `FILE`")
 	cmd.Flags().StringVar(&f.origin, "origin", "", "serve the one origin at `ADDR`, an IP address with or without a port")
 	cmd.Flags().StringArrayVar(&f.listen, "listen", nil,
-		"with --origin: listen on `ADDR`, such as :8554 or 192.0.2.1:554, instead of :554, and for MMS on the same address; may be repeated")
+		"with --origin: listen on `ADDR`, such as :8554 or 192.0.2.1:554, instead of :554, and for MMS and HTTP on the same address; may be repeated")
 	cmd.Flags().StringArrayVar(&f.listenMMS, "listen-mms", nil,
 		"with --origin: listen on `ADDR` for MMS, such as :11755, instead of :1755; may be repeated")
+	cmd.Flags().StringArrayVar(&f.listenHTTP, "listen-http", nil,
+		"with --origin: listen on `ADDR` for HTTP, such as :8080, instead of :80; may be repeated")
 	return cmd
 }
 
@@ -70,26 +73,37 @@ func (f runFlags) load() (*config.Config, error) {
 		return nil, usagef("--listen goes with --origin; a file has its own listen addresses")
 	case f.config != "" && f.listenMMS != nil:
 		return nil, usagef("--listen-mms goes with --origin; a file has its own listen addresses")
+	case f.config != "" && f.listenHTTP != nil:
+		return nil, usagef("--listen-http goes with --origin; a file has its own listen addresses")
 	case f.config != "":
 		return config.Load(f.config)
 	}
 	cfg, err := config.ForOrigin(f.origin)
-	if err != nil || f.listen == nil && f.listenMMS == nil {
+	if err != nil || f.listen == nil && f.listenMMS == nil && f.listenHTTP == nil {
 		return cfg, err
 	}
-	rtsp, mms := &cfg.VirtualServers[0], &cfg.VirtualServers[1]
-	if f.listen != nil {
-		if rtsp.Listen, err = parseListens("--listen", f.listen); err != nil {
-			return nil, err
-		}
-		mms.Listen = sameAddresses(rtsp.Listen, mms.Listen[0].Port)
-	}
-	if f.listenMMS != nil {
-		if mms.Listen, err = parseListens("--listen-mms", f.listenMMS); err != nil {
-			return nil, err
-		}
+	if err := f.place(cfg.VirtualServers); err != nil {
+		return nil, err
 	}
 	return cfg, cfg.Validate()
+}
+
+// place moves the virtual servers of --origin, RTSP first, to the addresses that the flags name.
+func (f runFlags) place(servers []config.VirtualServer) (err error) {
+	for i, flag := range []struct {
+		name  string
+		texts []string
+	}{{"--listen", f.listen}, {"--listen-mms", f.listenMMS}, {"--listen-http", f.listenHTTP}} {
+		switch {
+		case flag.texts != nil:
+			if servers[i].Listen, err = parseListens(flag.name, flag.texts); err != nil {
+				return err
+			}
+		case f.listen != nil:
+			servers[i].Listen = sameAddresses(servers[0].Listen, servers[i].Listen[0].Port)
+		}
+	}
+	return nil
 }
 
 // parseListens reads the values of a flag.

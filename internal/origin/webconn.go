@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	maxHead    = 32 << 10  // bytes of a request line and its fields
-	maxBody    = 256 << 10 // bytes of a request's body
-	maxPending = 32        // answers that wait for the end of a chunked one
-	maxLinger  = 1 << 20   // bytes of a client that are passed over before its connection is closed
+	maxHead    = 32 << 10 // bytes of a request line and its fields
+	maxBody    = 64 << 10 // bytes of a request's body
+	maxPending = 32       // answers that wait for the end of a chunked one
+	maxLinger  = 1 << 20  // bytes of a client that are passed over before its connection is closed
 	lingerTime = 2 * time.Second
 )
 

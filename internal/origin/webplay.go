@@ -115,10 +115,8 @@ func (e *webSession) send(k *clock, c *webConn, r run, header bool) {
 			return
 		}
 		r = run{file: r.file, incarnation: r.incarnation, factor: r.factor}
-		if c.media(e.headers(r.incarnation, true, true)) != nil {
-			return
-		}
-		if e.waits(r) {
+		waits := e.waits(r) // the client may ask for the entry as soon as it has the header
+		if c.media(e.headers(r.incarnation, true, !waits)) != nil || waits {
 			return
 		}
 	}
@@ -164,8 +162,8 @@ func (e *webSession) ended(c *webConn) {
 // connection broke.
 func (e *webSession) sendPackets(k *clock, c *webConn, r *run) bool {
 	var pace pace
+	defer func() { e.note(*r) }()
 	for ; r.index < len(r.file.Packets); r.index++ {
-		e.note(*r)
 		p, err := asf.ParsePacket(r.file.Packets[r.index])
 		if err != nil {
 			e.web.server.log.Warn("packet left out", zap.Int("packet", r.index), zap.Error(err))

@@ -32,10 +32,21 @@ func (v *visit) selectStream() bool {
 		r, _, _ = e.now()
 		return v.stream(reply{media: typeMedia, stream: true, chunked: true}, r, false)
 	case state == webWaiting && data != nil:
+		e.join()
 		e.begin(data, r, false)
 	}
 	e.turn.Unlock()
 	return v.send(reply{})
+}
+
+// join waits until the task has ended that is about to: a write that it is in has a deadline.
+func (e *webSession) join() {
+	e.mu.Lock()
+	task := e.task
+	e.mu.Unlock()
+	if task != nil {
+		<-task.finished
+	}
 }
 
 // now is what is being sent, and where to.

@@ -184,7 +184,7 @@ func (v *visit) tell(a reply) {
 func (v *visit) head(a reply) (head []byte, keep bool) {
 	v11 := v.req.ProtoAtLeast(1, 1) && (!a.stream || a.chunked)
 	asked := strings.ToLower(strings.Join(v.req.Header["Connection"], ","))
-	keep = !a.hangUp && (!a.stream || a.chunked) && !strings.Contains(asked, "close") && !v.req.Close &&
+	keep = !a.hangUp && (!a.stream || a.chunked) && !strings.Contains(asked, "close") &&
 		(v11 || a.stay || strings.Contains(asked, "keep-alive"))
 	var b strings.Builder
 	fmt.Fprintf(&b, "HTTP/1.%d %d %s\r\nServer: %s\r\nDate: %s\r\n", digit(v11), a.status, http.StatusText(a.status), webServer,
