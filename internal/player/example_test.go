@@ -10,7 +10,7 @@ import (
 )
 
 func ExamplePlay() {
-	s, err := origin.New(origin.Config{Listen: netip.MustParseAddrPort("127.0.0.41:0"), Speed: 50})
+	s, err := origin.New(origin.Config{Listen: netip.MustParseAddrPort("127.0.0.183:0"), Speed: 50})
 	if err != nil {
 		fmt.Println(err)
 		return

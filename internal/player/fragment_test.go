@@ -53,7 +53,7 @@ func TestFragments(t *testing.T) {
 	for _, c := range []struct {
 		name, address, transport string
 		drop                     int
-	}{{"udp", "127.0.0.30", "udp", 4}, {"tcp", "127.0.0.31", "tcp", 0}} {
+	}{{"udp", "127.0.0.172", "udp", 4}, {"tcp", "127.0.0.173", "tcp", 0}} {
 		t.Run(c.name, func(t *testing.T) {
 			s := start(t, c.address, origin.Config{Dir: dir, Speed: 4, DropEvery: c.drop})
 			path := filepath.Join(dir, c.name)

@@ -74,28 +74,28 @@ func TestPlay(t *testing.T) {
 		packets       uint64
 		lost, resent  bool
 	}{
-		{name: "udp", address: "127.0.0.30", scheme: "rtspu", opts: player.Options{PacketPair: true, Resend: true}, transport: "udp", packets: want},
-		{name: "tcp", address: "127.0.0.31", scheme: "rtspt", opts: player.Options{PacketPair: true}, transport: "tcp", packets: want},
-		{name: "auto", address: "127.0.0.32", scheme: "rtsp", opts: player.Options{ClientPort: 21000}, transport: "udp", packets: want},
+		{name: "udp", address: "127.0.0.172", scheme: "rtspu", opts: player.Options{PacketPair: true, Resend: true}, transport: "udp", packets: want},
+		{name: "tcp", address: "127.0.0.173", scheme: "rtspt", opts: player.Options{PacketPair: true}, transport: "tcp", packets: want},
+		{name: "auto", address: "127.0.0.174", scheme: "rtsp", opts: player.Options{ClientPort: 21000}, transport: "udp", packets: want},
 		{
-			name: "resends", address: "127.0.0.33", scheme: "rtsp", cfg: origin.Config{DropEvery: 7},
+			name: "resends", address: "127.0.0.175", scheme: "rtsp", cfg: origin.Config{DropEvery: 7},
 			opts: player.Options{Transport: "udp", Resend: true}, transport: "udp", packets: want, resent: true,
 		},
 		{
-			name: "losses", address: "127.0.0.34", scheme: "rtsp", cfg: origin.Config{DropEvery: 7},
+			name: "losses", address: "127.0.0.176", scheme: "rtsp", cfg: origin.Config{DropEvery: 7},
 			opts: player.Options{Transport: "udp"}, transport: "udp", packets: want - want/7, lost: true,
 		},
 		{
-			name: "credentials", address: "127.0.0.35", scheme: "rtsp", user: "alice:secret@",
+			name: "credentials", address: "127.0.0.177", scheme: "rtsp", user: "alice:secret@",
 			cfg:  origin.Config{Users: users, StrictURI: true},
 			opts: player.Options{Transport: "tcp"}, transport: "tcp", packets: want,
 		},
 		{
-			name: "playlist over udp", address: "127.0.0.36", scheme: "rtspu", cfg: origin.Config{Playlist: true},
+			name: "playlist over udp", address: "127.0.0.178", scheme: "rtspu", cfg: origin.Config{Playlist: true},
 			opts: player.Options{Resend: true}, transport: "udp", packets: 2 * want,
 		},
 		{
-			name: "playlist over tcp", address: "127.0.0.37", scheme: "rtspt", cfg: origin.Config{Playlist: true},
+			name: "playlist over tcp", address: "127.0.0.179", scheme: "rtspt", cfg: origin.Config{Playlist: true},
 			transport: "tcp", packets: 2 * want,
 		},
 	} {
@@ -123,13 +123,13 @@ func TestPlay(t *testing.T) {
 }
 
 func TestPlayRefused(t *testing.T) {
-	s := start(t, "127.0.0.38", origin.Config{Users: map[string]string{"alice": "secret"}})
+	s := start(t, "127.0.0.180", origin.Config{Users: map[string]string{"alice": "secret"}})
 	for _, c := range []struct{ name, url string }{
 		{"no credentials", "rtsp://" + s.Addr().String() + "/sample.wmv"},
 		{"wrong password", "rtsp://alice:wrong@" + s.Addr().String() + "/sample.wmv"},
 		{"no such file", "rtsp://alice:secret@" + s.Addr().String() + "/other.wmv"},
 		{"no such scheme", "http://" + s.Addr().String() + "/sample.wmv"},
-		{"nobody there", "rtsp://127.0.0.39:9/sample.wmv"},
+		{"nobody there", "rtsp://127.0.0.181:9/sample.wmv"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if r, err := player.Play(t.Context(), player.Options{URL: c.url}); err == nil || r == nil {
@@ -140,7 +140,7 @@ func TestPlayRefused(t *testing.T) {
 }
 
 func TestDurationAndCancel(t *testing.T) {
-	s := start(t, "127.0.0.39", origin.Config{})
+	s := start(t, "127.0.0.181", origin.Config{})
 	r := play(t, player.Options{URL: s.URL("/sample.asf"), Duration: 500 * time.Millisecond})
 	if r.EndOfStream || r.Packets == 0 {
 		t.Errorf("report %+v", r)
@@ -161,7 +161,7 @@ func TestFile(t *testing.T) {
 	for _, c := range []struct {
 		name, address, scheme string
 		drop                  int
-	}{{"udp", "127.0.0.28", "rtspu", 5}, {"tcp", "127.0.0.29", "rtspt", 0}} {
+	}{{"udp", "127.0.0.170", "rtspu", 5}, {"tcp", "127.0.0.171", "rtspt", 0}} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, c.address, origin.Config{Speed: 8, DropEvery: c.drop})
