@@ -196,7 +196,7 @@ func (t *viewers) ended(r *sessionlog.Record) {
 	}
 	clip := clipOf(r.URL)
 	for _, s := range v.steps {
-		if s.Start.Before(r.Start.Time) && s.clip == clip {
+		if s.Start.Before(r.Start.Time) && (s.clip == clip || s.clip == "") {
 			r.Ladder = append(r.Ladder, s.Step)
 		}
 	}
