@@ -119,6 +119,8 @@ func (s *session) endWriteFailed(side udprelay.Side, err error) *end {
 func (s *session) endSilent() *end {
 	t := &s.proxy.cfg.Timeouts
 	switch {
+	case s.cut != nil:
+		return s.endWriteFailed(s.cut.side, s.cut.err)
 	case s.said.connect == nil:
 		return &end{who: sessionlog.WhoClientTimeout, why: fmt.Sprintf("no request within %s", t.FirstRequest)}
 	case s.closed:

@@ -12,7 +12,8 @@ const (
 	// it is still there is the origin's to ask. [MS-MMSP] 3.2.2: the server's Idle-Timeout is 3,600 seconds; a little more,
 	// so that the origin decides first.
 	openIdle = 3600*time.Second + 30*time.Second
-	// closeGrace is how long the origin may take to close after CloseFile ([MS-MMSP] 3.2.5.17: it must close).
+	// closeGrace is how long the origin may take to close after CloseFile ([MS-MMSP] 3.2.5.17: it must close), and how long
+	// the last words of a player may take that broke its connection off.
 	closeGrace = time.Second
 )
 
@@ -40,6 +41,8 @@ func (s *session) nextDeadline() time.Time {
 func (s *session) lifeDeadline() time.Time {
 	t := &s.proxy.cfg.Timeouts
 	switch {
+	case s.cut != nil:
+		return s.cutAt.Add(closeGrace)
 	case s.said.connect == nil:
 		return s.started.Add(t.FirstRequest)
 	case s.closed:

@@ -44,6 +44,8 @@ type session struct {
 	funnel  funnel
 	tail    tail // the end of the stream that waits for the last datagrams
 	heard   time.Time
+	cut     *writeError // the player takes no media any more; its pump has not noticed yet
+	cutAt   time.Time
 	started time.Time
 	phase   byte  // second letter of the end state
 	refused error // the last refusal, for the record
@@ -163,7 +165,14 @@ func (s *session) resume() {
 // onReadError deals with what ended the reading of one side.
 func (s *session) onReadError(ev event) {
 	var wrote *writeError
-	if errors.As(ev.err, &wrote) {
+	switch {
+	case !errors.As(ev.err, &wrote):
+	case wrote.side == sideClient && !errors.Is(wrote.err, errStalled):
+		// Its last words, Logging and CloseFile, may have come before that and not be read yet.
+		s.cut, s.cutAt = wrote, time.Now()
+		s.media.from.Store(nil)
+		return
+	default:
 		s.endWith(s.endWriteFailed(wrote.side, wrote.err))
 		return
 	}
