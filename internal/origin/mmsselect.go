@@ -18,8 +18,8 @@ const (
 
 // selection says which streams are sent. The zero value sends all.
 //
-// Departs from [MS-MMSP] 3.2.5.11, which has a client that sent no StreamSwitch get nothing: an origin that is silent for
-// such a reason helps nobody who tests.
+// Departs from [MS-MMSP] 3.2.5.11 and [MS-WMSP] 3.2.5.6, which have a client that chose nothing get nothing: an origin
+// that is silent for such a reason helps nobody who tests.
 type selection struct {
 	chosen bool
 	thin   map[uint8]uint16 // of selected streams

@@ -118,4 +118,8 @@ func TestHTTPSelectStream(t *testing.T) {
 	if kinds, _ := shape(t, r.Body); kinds != "HE" {
 		t.Errorf("nothing selected: %s", kinds)
 	}
+	r = dialWeb(t, s).ask(getSample, playField)
+	if kinds, _ := shape(t, r.Body); kinds != "HDE" {
+		t.Errorf("nothing said: %s", kinds)
+	}
 }

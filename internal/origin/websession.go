@@ -122,7 +122,10 @@ func (e *webSession) selectStreams(p pragma, anew bool) bool {
 		return false
 	}
 	entries := p.entries()
-	if anew && len(entries) > 0 {
+	if len(entries) == 0 {
+		return true
+	}
+	if anew {
 		e.selected = selection{}
 	}
 	e.selected.change(e.file, entries, e.state == webStreaming)
