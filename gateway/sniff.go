@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"bytes"
+	"encoding/binary"
+	"io"
 	"net"
 	"time"
 
@@ -11,29 +13,80 @@ import (
 // maxSniff bounds what is read of a first request to tell a tunnel: a head that is longer is no tunnel's.
 const maxSniff = 8 << 10
 
-// sniff reads the head of a first request, for so long at most, and says whether it asks for a tunnel. What was read is
-// the caller's to replay. A head that does not come, or not whole, is HTTP's to refuse.
-func sniff(conn net.Conn, wait time.Duration) (head []byte, tunnel bool) {
-	_ = conn.SetReadDeadline(time.Now().Add(wait)) // a closed connection is seen by the Read below
-	b := make([]byte, 1024)
-	for len(head) < maxSniff {
-		n, err := conn.Read(b)
-		head = append(head, b[:n]...)
-		if !mayBeTunnel(head) || bytes.Contains(head, []byte("\r\n\r\n")) || bytes.Contains(head, []byte("\n\n")) || err != nil {
-			break
-		}
+// speech is what somebody speaks who connects to a port for HTTP.
+type speech uint8
+
+const (
+	notYet speech = iota // too little was read to tell
+	speechHTTP
+	speechTunnel // RTSP in HTTP
+	speechRTSP
+	speechMMS
+	speechTLS
+)
+
+// mmsMark is the session ID in the header of each packet of MMS messages ([MS-MMSP] 2.2.3), after four bytes of which
+// the first is 1.
+const mmsMark = 0xb00bface
+
+// listen tells what begins like head; whole says that nothing more comes.
+func listen(head []byte, whole bool) speech {
+	if len(head) == 0 {
+		return notYet
 	}
-	return head, rtsp.IsTunnel(head)
+	switch first := head[0]; {
+	case first == 0x16: // a handshake record, RFC 8446, section 5.1
+		return speechTLS
+	case first == 1 && len(head) >= 8 && binary.LittleEndian.Uint32(head[4:]) == mmsMark:
+		return speechMMS
+	case first == 1 && len(head) < 8 && !whole:
+		return notYet
+	case first < 'A' || first > 'z':
+		return speechHTTP // which refuses it, or passes over an empty line
+	}
+	line, _, ended := bytes.Cut(head, []byte("\n"))
+	isRTSP := bytes.Contains(line, []byte(" RTSP/"))
+	switch {
+	case !ended && !whole:
+		return notYet
+	case !whole && (isRTSP || mayBeTunnel(head)) && !headEnds(head):
+		return notYet
+	case isRTSP:
+		return speechRTSP
+	case rtsp.IsTunnel(head):
+		return speechTunnel
+	}
+	return speechHTTP
 }
 
-// mayBeTunnel says that a head may still become one of GET or POST.
+func headEnds(head []byte) bool {
+	return bytes.Contains(head, []byte("\n\r\n")) || bytes.Contains(head, []byte("\n\n"))
+}
+
+// mayBeTunnel says that a request is one that tunnels are made of.
 func mayBeTunnel(head []byte) bool {
-	for _, method := range [][]byte{[]byte("GET "), []byte("POST ")} {
-		if n := min(len(head), len(method)); bytes.Equal(head[:n], method[:n]) {
-			return true
+	return bytes.HasPrefix(head, []byte("GET ")) || bytes.HasPrefix(head, []byte("POST "))
+}
+
+// sniff reads the head of a first request as far as it takes to tell what is spoken: its first byte for so long as first
+// at most, the rest for so long as rest. What was read is the caller's to replay. With an error nothing can be told.
+func sniff(conn net.Conn, first, rest time.Duration) (head []byte, what speech, err error) {
+	_ = conn.SetReadDeadline(time.Now().Add(first)) // a closed connection is seen by the Read below
+	b := make([]byte, 1024)
+	for {
+		n, err := conn.Read(b)
+		if len(head) == 0 && n > 0 {
+			_ = conn.SetReadDeadline(time.Now().Add(rest))
+		}
+		head = append(head, b[:n]...)
+		whole := err == io.EOF || len(head) >= maxSniff
+		if what := listen(head, whole); what != notYet {
+			return head, what, nil
+		}
+		if err != nil {
+			return head, notYet, err
 		}
 	}
-	return false
 }
 
 // replay is a connection of which some has been read already.
@@ -49,6 +102,7 @@ func (r *replay) Read(b []byte) (int, error) {
 		r.head = r.head[n:]
 		return n, nil
 	}
+	r.head = nil
 	return r.Conn.Read(b)
 }
 
@@ -59,3 +113,6 @@ func (r *replay) CloseWrite() error {
 	}
 	return net.ErrClosed
 }
+
+// NetConn is the connection below, for those who look for TLS.
+func (r *replay) NetConn() net.Conn { return r.Conn }

@@ -64,12 +64,17 @@ const (
 )
 
 func newViewers(window time.Duration) *viewers {
-	var b [5]byte
-	_, _ = rand.Read(b[:]) // crypto/rand.Read never fails (Go 1.24)
 	return &viewers{
-		window: window, most: maxViewers, now: time.Now, epoch: strings.ToLower(base32.StdEncoding.EncodeToString(b[:])),
+		window: window, most: maxViewers, now: time.Now, epoch: newEpoch(),
 		byKey: make(map[viewerKey]*viewer), byID: make(map[string]*viewer), fallen: make(map[viewerKey]*viewer), order: list.New(),
 	}
+}
+
+// newEpoch is a word that no other run of the program has.
+func newEpoch() string {
+	var b [5]byte
+	_, _ = rand.Read(b[:]) // crypto/rand.Read never fails (Go 1.24)
+	return strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
 }
 
 // sight returns who the player of a new session is, and the node that it had. id is "" as long as neither its GUID nor
@@ -184,6 +189,16 @@ func (t *viewers) rise(v *viewer) {
 		}
 	}
 	v.fell = nil
+}
+
+// met notes the node that a viewer's session has reached, for a session beside it: some players go on to the next step
+// before the one before has ended.
+func (t *viewers) met(id, node string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if v := t.byID[id]; v != nil {
+		v.node = node
+	}
 }
 
 // ended completes the record of a session with the steps before it, and learns from it.

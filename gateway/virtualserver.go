@@ -76,6 +76,7 @@ func (g *Gateway) newRTSP(c *config.VirtualServer, r *router) (*rtsp.Proxy, erro
 		SyntaxErrors:  g.cfg.Limits.SyntaxErrors,
 		Record:        g.record,
 		Viewer:        g.sightRTSP,
+		Met:           g.viewers.met,
 		Logger:        g.log.Named("rtsp").With(zap.String("virtual_server", c.Name)),
 	})
 }
@@ -92,6 +93,7 @@ func (g *Gateway) newMMS(c *config.VirtualServer, r *router) (*mms.Proxy, error)
 		Connections:   g.cfg.Limits.Connections,
 		Record:        g.record,
 		Viewer:        g.sightMMS,
+		Met:           g.viewers.met,
 		Logger:        g.log.Named("mms").With(zap.String("virtual_server", c.Name)),
 	}
 	if words := strings.Fields(g.opt.Version); len(words) > 0 {

@@ -2,27 +2,38 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
 
 	"mediagate/internal/config"
 	"mediagate/internal/httpfallback"
+	"mediagate/internal/sessionlog"
 	"mediagate/rtsp"
 )
 
 // web is a virtual server for HTTP: what comes to its port is HTTP, or RTSP that is tunnelled in it. The first request
 // of a connection tells.
 type web struct {
-	http   *httpfallback.Proxy
-	tunnel *rtsp.Proxy
-	log    *zap.Logger
-	wait   time.Duration // for the head of the first request
-	most   int           // connections whose first request has not come yet
+	name    string
+	http    *httpfallback.Proxy
+	tunnel  *rtsp.Proxy
+	record  func(*sessionlog.Record)
+	log     *zap.Logger
+	first   time.Duration // for the handshake and the first byte of a connection
+	message time.Duration // from there to the end of the head
+	most    int64         // connections
+	open    atomic.Int64  // of them there are now, from their begin to their end, whoever serves them
+	epoch   string        // sets the numbers of two runs apart
+	refused atomic.Uint64 // the number of the last connection that was
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -31,7 +42,6 @@ type web struct {
 	mu        sync.Mutex // guards what follows
 	closed    bool
 	listeners []net.Listener
-	looking   int
 }
 
 func (g *Gateway) newWeb(c *config.VirtualServer, r *router) (*web, error) {
@@ -61,8 +71,9 @@ func (g *Gateway) newWeb(c *config.VirtualServer, r *router) (*web, error) {
 		return nil, err
 	}
 	w := &web{
-		http: http, tunnel: tunnel, log: log,
-		wait: time.Duration(g.cfg.Timeouts.FirstRequest), most: g.cfg.Limits.Connections,
+		name: c.Name, http: http, tunnel: tunnel, record: g.record, log: log, epoch: newEpoch(),
+		first: time.Duration(g.cfg.Timeouts.FirstRequest), message: time.Duration(g.cfg.Timeouts.Message),
+		most: int64(g.cfg.Limits.Connections),
 	}
 	// The connections that are looked at end by Shutdown and Close, not by a caller's context.
 	w.ctx, w.cancel = context.WithCancel(context.Background())
@@ -108,42 +119,82 @@ const (
 	acceptPauseMax = time.Second
 )
 
-// take looks at a connection in a goroutine of its own. One too many is httpfallback's at once, which refuses it when it
-// has too many itself.
+// take looks at a connection in a goroutine of its own.
 func (w *web) take(conn net.Conn) {
+	c := &counted{Conn: conn, open: &w.open, since: time.Now()}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	switch {
+	switch n := w.open.Add(1); {
 	case w.closed:
-		_ = conn.Close() // it came while the listener closed
-	case w.looking >= w.most:
-		w.http.ServeConn(conn)
+		_ = c.Close() // it came while the listener closed
+	case n > w.most+maxSurplus: // too many to be answered, even
+		_ = c.Close() // as above
+		w.tell(c, refusedBusy(true), 0)
+	case n > w.most:
+		w.wg.Go(func() { w.refuse(c, refusedBusy(c.below() != conn), 0) })
 	default:
-		w.looking++
-		w.wg.Go(func() {
-			w.look(conn)
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.looking--
-		})
+		w.wg.Go(func() { w.look(c) })
 	}
 }
 
+// maxSurplus bounds the connections over the limit that are answered at the same time.
+const maxSurplus = 64
+
 // look hands a connection to the proxy that its first request is for.
-func (w *web) look(conn net.Conn) {
-	stop := context.AfterFunc(w.ctx, func() { _ = conn.SetReadDeadline(time.Now()) }) // the read below returns by it
-	head, tunnel := sniff(conn, w.wait)
+func (w *web) look(conn *counted) {
+	stop := context.AfterFunc(w.ctx, func() { _ = conn.below().SetDeadline(time.Now()) }) // what is waited for below returns by it
+	defer stop()
+	keepAlive(conn.below())
+	if err := w.handshake(conn); err != nil {
+		w.unheard(conn, err, refusedHandshake(err), 0)
+		return
+	}
+	head, what, err := sniff(conn, time.Until(conn.since.Add(w.first)), w.message)
+	if err != nil {
+		w.unheard(conn, err, refusedSlow(), len(head))
+		return
+	}
 	if !stop() {
 		_ = conn.Close() // the gateway stops
 		return
 	}
 	_ = conn.SetReadDeadline(time.Time{}) // a closed connection is seen by who reads next
-	next := &replay{Conn: conn, head: head}
-	if tunnel {
+	switch next := (&replay{Conn: conn, head: head}); what {
+	case speechTunnel:
 		w.tunnel.ServeTunnel(next)
+	case speechTLS:
+		w.refuse(conn, refusedTLS(), len(head))
+	case speechRTSP:
+		w.refuse(conn, refusedRTSP(head), len(head))
+	case speechMMS:
+		w.refuse(conn, refusedMMS(), len(head))
+	default:
+		w.http.ServeConn(next)
+	}
+}
+
+// unheard ends a connection whose first request did not come. One that went, or said nothing at all, leaves no record:
+// browsers open more connections than they use.
+func (w *web) unheard(conn *counted, err error, r refusal, read int) {
+	var late net.Error
+	silent := errors.As(err, &late) && late.Timeout() && read == 0
+	if gone := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET); w.ctx.Err() == nil && !gone && !silent {
+		w.refuse(conn, r, read)
 		return
 	}
-	w.http.ServeConn(next)
+	w.log.Debug("connection without a request", zap.Stringer("client", conn.RemoteAddr()), zap.Error(err))
+	_ = conn.Close() // as above
+}
+
+// handshake does that of TLS, where there is one.
+func (w *web) handshake(conn *counted) error {
+	secure, ok := conn.Conn.(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithDeadline(w.ctx, conn.since.Add(w.first))
+	defer cancel()
+	return secure.HandshakeContext(ctx)
 }
 
 // Shutdown stops accepting, lets the sessions run on, and returns when the last has ended or ctx is done.

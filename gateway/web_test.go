@@ -202,15 +202,18 @@ func commonName(t *testing.T, at netip.AddrPort) string {
 func TestSniff(t *testing.T) {
 	for name, tc := range map[string]struct {
 		pieces []string
-		tunnel bool
+		want   speech
 	}{
-		"page":           {[]string{"GET / HTTP/1.1\r\n", "Host: a\r\n\r\n"}, false},
-		"tunnel":         {[]string{"GET /a HTTP/1.0\r\nx-session", "cookie: 1234567890\r\n\r\n"}, true},
-		"tunnel's POST":  {[]string{"P", "OST /a HTTP/1.0\r\nx-sessioncookie: 1234567890\r\n\r\nT1BU"}, true},
-		"another method": {[]string{"OPTIONS rtsp://a/ RTSP/1.0\r\n"}, false},
-		"TLS":            {[]string{"\x16\x03\x01\x02\x00"}, false},
-		"endless":        {[]string{"GET / HTTP/1.0\r\nx: " + strings.Repeat("x", 2*maxSniff)}, false},
-		"no end":         {[]string{"GET /a HTTP/1.0\r\nx-sessioncookie: 12"}, false},
+		"page":          {[]string{"GET / HTTP/1.1\r\n", "Host: a\r\n\r\n"}, speechHTTP},
+		"tunnel":        {[]string{"GET /a HTTP/1.0\r\nx-session", "cookie: 1234567890\r\n\r\n"}, speechTunnel},
+		"tunnel's POST": {[]string{"P", "OST /a HTTP/1.0\r\nx-sessioncookie: 1234567890\r\n\r\nT1BU"}, speechTunnel},
+		"RTSP":          {[]string{"OPTIONS rtsp://a/ RTSP/1.0\r\n", "CSeq: 1\r\n\r\n"}, speechRTSP},
+		"TLS":           {[]string{"\x16\x03\x01\x02\x00"}, speechTLS},
+		"MMS":           {[]string{"\x01\x00\x00\x00\xce\xfa", "\x0b\xb0"}, speechMMS},
+		"nearly MMS":    {[]string{"\x01\x00\x00\x00\xce\xfa", "\x0b\xb1"}, speechHTTP},
+		"one byte":      {[]string{"\x01"}, speechHTTP},
+		"endless":       {[]string{"GET / HTTP/1.0\r\nx: " + strings.Repeat("x", 2*maxSniff)}, speechHTTP},
+		"no end":        {[]string{"GET /a HTTP/1.0\r\nx-sessioncookie: 12"}, speechHTTP},
 	} {
 		t.Run(name, func(t *testing.T) {
 			near, far := net.Pipe()
@@ -221,9 +224,9 @@ func TestSniff(t *testing.T) {
 					_, _ = io.WriteString(far, p)
 				}
 			}()
-			head, tunnel := sniff(near, 5*time.Second)
-			if tunnel != tc.tunnel {
-				t.Errorf("tunnel: %v", tunnel)
+			head, what, err := sniff(near, 5*time.Second, 5*time.Second)
+			if what != tc.want || err != nil {
+				t.Errorf("heard %v, want %v, %v", what, tc.want, err)
 			}
 			all, err := io.ReadAll(&replay{Conn: near, head: bytes.Clone(head)})
 			if want := strings.Join(tc.pieces, ""); err != nil || string(all) != want {
