@@ -13,7 +13,6 @@ import (
 
 	"mediagate/balancer"
 	"mediagate/internal/config"
-	"mediagate/internal/sessionlog"
 	"mediagate/udprelay"
 )
 
@@ -44,7 +43,7 @@ type Gateway struct {
 
 	mu      sync.Mutex // guards what follows
 	running bool
-	records *sessionlog.Writer // set while Run runs
+	records recordLogs // set by Run
 }
 
 // ErrRunning is what a second Run returns.
@@ -114,9 +113,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.mu.Unlock()
 	defer close(g.stopped)
 
-	records, err := sessionlog.Open(g.cfg.Sessions.Log, g.log.Named("sessionlog"))
+	records, err := openRecords(g.cfg.Sessions, g.opt.Version, g.log.Named("sessionlog"))
 	if err != nil {
-		return fmt.Errorf("gateway: open session log: %w", err)
+		return err
 	}
 	g.setRecords(records)
 	defer g.closeRecords()
@@ -209,46 +208,6 @@ func (g *Gateway) isRunning() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.running
-}
-
-func (g *Gateway) setRecords(w *sessionlog.Writer) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.records = w
-}
-
-func (g *Gateway) closeRecords() {
-	g.mu.Lock()
-	w := g.records
-	g.mu.Unlock()
-	if err := w.Close(); err != nil {
-		g.log.Error("session records lost", zap.Error(err))
-	}
-}
-
-// record is given to the proxies: it adds the steps that the viewer has tried before, queues the record and returns.
-func (g *Gateway) record(r *sessionlog.Record) {
-	g.mu.Lock()
-	w := g.records
-	g.mu.Unlock()
-	g.viewers.ended(r)
-	if w != nil {
-		w.Write(r)
-	}
-}
-
-// ReopenLogs opens the session log anew, after it was rotated.
-func (g *Gateway) ReopenLogs() error {
-	g.mu.Lock()
-	w := g.records
-	g.mu.Unlock()
-	if w == nil {
-		return nil
-	}
-	if err := w.Reopen(); err != nil {
-		return fmt.Errorf("gateway: reopen session log: %w", err)
-	}
-	return nil
 }
 
 // Addrs are the bound addresses of each virtual server, by its name; complete once Ready is closed.

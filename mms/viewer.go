@@ -28,7 +28,7 @@ func (s *session) sight() {
 	}
 	sub := mmswire.ParseSubscriber(s.said.connect.SubscriberName)
 	v := s.proxy.cfg.Viewer(Sighting{Client: s.clientAddr.Addr(), GUID: sub.GUID(), URL: s.rec.URL})
-	s.rec.Viewer = v.ID
+	s.rec.Viewer, s.rec.PlayerID = v.ID, sub.GUID()
 	switch {
 	case s.origin != nil:
 		s.met()

@@ -1,6 +1,7 @@
 package rtsp
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -26,8 +27,9 @@ func (s *session) sight(ex *exchange) {
 	if s.rec.Viewer != "" {
 		return
 	}
-	v := s.proxy.cfg.Viewer(Sighting{Client: s.player, GUID: guidOf(&ex.in.Header), URL: ex.in.URL})
-	s.rec.Viewer = v.ID
+	guid := guidOf(&ex.in.Header)
+	v := s.proxy.cfg.Viewer(Sighting{Client: s.player, GUID: guid, URL: ex.in.URL})
+	s.rec.Viewer, s.rec.PlayerID = v.ID, cmp.Or(guid, s.rec.PlayerID)
 	switch {
 	case s.origin != nil:
 		s.met()

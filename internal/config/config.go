@@ -47,7 +47,8 @@ type Log struct {
 
 // Sessions says where the session records go.
 type Sessions struct {
-	Log string `yaml:"log"` // a path; "-" is standard output, "" writes none
+	Log    string `yaml:"log"`     // a path; "-" is standard output, "" writes none
+	W3CLog string `yaml:"w3c_log"` // the same in the format of Windows Media Services; a path of its own
 }
 
 // Viewers says how players are recognised that try one protocol after the other.

@@ -9,7 +9,6 @@ import (
 // of the pen, so that a file made for a later version is understood.
 var laterKeys = map[string]string{
 	"admin":              "the admin API is",
-	"sessions.w3c_log":   "the W3C log is",
 	"sessions.trace_dir": "session traces are",
 }
 

@@ -23,7 +23,7 @@ func check(c *Config, bad map[string]bool) []problem {
 	k := &checker{bad: bad}
 	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.oneOf("log.format", c.Log.Format, "json", "console")
-	k.printable("sessions.log", c.Sessions.Log)
+	k.sessions(c.Sessions)
 	k.span("viewers.window", c.Viewers.Window, time.Second, time.Hour)
 	k.virtualServers(c)
 	k.pools(c)
@@ -31,6 +31,14 @@ func check(c *Config, bad map[string]bool) []problem {
 	k.limits(c.Limits)
 	k.timeouts(c.Timeouts)
 	return k.problems
+}
+
+func (k *checker) sessions(s Sessions) {
+	k.printable("sessions.log", s.Log)
+	k.printable("sessions.w3c_log", s.W3CLog)
+	if s.W3CLog != "" && s.W3CLog == s.Log {
+		k.say("sessions.w3c_log", "sessions.log goes there already; choose another path")
+	}
 }
 
 // say notes a problem unless the value, or what holds it, could not be read.

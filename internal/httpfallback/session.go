@@ -120,7 +120,7 @@ func (p *Proxy) sight(ex *exchange) {
 	v := p.cfg.Viewer(Sighting{Client: ex.link.client.Addr(), GUID: ex.pragma.guid, URL: ex.in.URL.RequestURI()})
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s.rec.Viewer = v.ID
+	s.rec.Viewer, s.rec.PlayerID = v.ID, ex.pragma.guid
 	if s.prefer == "" {
 		s.prefer = v.Node
 	}

@@ -33,13 +33,14 @@ type Settings struct {
 	Limits      map[string]string // key to value as in the file
 	Timeouts    map[string]string
 	Records     string // path of the session records; StartGateway fills it
+	W3CLog      string // path of the log of Windows Media Services
 }
 
 // YAML is the configuration file.
 func (s Settings) YAML() string {
 	var b strings.Builder
 	b.WriteString("log: {level: info, format: console}\n")
-	fmt.Fprintf(&b, "sessions: {log: %q}\n", s.Records)
+	fmt.Fprintf(&b, "sessions: {log: %q, w3c_log: %q}\n", s.Records, s.W3CLog)
 	protocol, more := "rtsp", ""
 	if s.Protocol != "" {
 		protocol = s.Protocol

@@ -45,6 +45,7 @@ type Record struct {
 	NodeAddress netip.AddrPort `json:"node_address"`
 	URL         string         `json:"url"`
 	UserAgent   string         `json:"user_agent"`
+	PlayerID    string         `json:"player_id"`
 
 	Start      Stamp    `json:"start"`
 	Duration   Seconds  `json:"duration"`
@@ -109,7 +110,7 @@ func (r *Record) Append(b []byte) ([]byte, error) {
 	c := *r
 	c.V = Version
 	c.URL = withoutUser(c.URL)
-	for _, s := range []*string{&c.URL, &c.UserAgent, &c.Why, &c.ID, &c.Viewer} {
+	for _, s := range []*string{&c.URL, &c.UserAgent, &c.Why, &c.ID, &c.Viewer, &c.PlayerID} {
 		*s = cut(*s)
 	}
 	c.ClientLog = c.ClientLog.tidy()

@@ -27,6 +27,7 @@ func full() *Record {
 		Client: netip.MustParseAddrPort("198.51.100.7:49152"), Local: netip.MustParseAddrPort("203.0.113.1:554"),
 		Node: "wms1", NodeAddress: netip.MustParseAddrPort("[2001:db8::11]:554"),
 		URL: "rtsp://media.test/a.wmv?x=1&y=<2>", UserAgent: "WMPlayer/12.0",
+		PlayerID: "c579d042-cecc-11d1-bb31-00a0c9603954",
 		Start: Stamp{start}, Duration: Seconds(61500 * time.Millisecond),
 		FirstMedia: SecondsAfter(start, start.Add(212*time.Millisecond)), Requests: 9,
 		FromOrigin: Traffic{1000, 1_400_000}, ToClient: Traffic{999, 1_398_600},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"syscall"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -56,6 +57,7 @@ func (f *file) Write(line []byte) (int, error) {
 func (w *Writer) run() {
 	defer close(w.ended)
 	var t tally
+	w.begin(&t)
 	for {
 		select {
 		case line := <-w.queue:
@@ -90,15 +92,27 @@ func (w *Writer) finish(t *tally) {
 	}
 }
 
+// begin writes what a file begins with.
+func (w *Writer) begin(t *tally) {
+	if w.format.head != nil {
+		w.write(w.format.head(time.Now()), t, 0)
+	}
+}
+
 // put writes one line. The first failure of a row is logged, and the first success after it, not each.
 func (w *Writer) put(line []byte, t *tally) {
 	w.swap(t)
+	w.write(line, t, 1)
+}
+
+// write writes lines of so many records.
+func (w *Writer) write(line []byte, t *tally, records uint64) {
 	if t.torn {
 		line = append([]byte{'\n'}, line...)
 	}
 	n, err := w.current().Write(line)
 	if err != nil {
-		w.dropped.Add(1)
+		w.dropped.Add(records)
 		t.lost++
 		t.torn = t.torn || n > 0
 		if t.lost == 1 {
@@ -124,6 +138,7 @@ func (w *Writer) swap(t *tally) {
 	w.outMu.Unlock()
 	w.shut(old)
 	t.torn = false
+	w.begin(t)
 	w.logger.Info("session log was opened anew")
 }
 

@@ -19,10 +19,11 @@ const (
 	closeTimeout = 2 * time.Second
 )
 
-// Writer appends records to a file, one JSON line each. Its methods may be called from any goroutine; none but Close
-// waits for the file.
+// Writer appends records to a file, one line each. Its methods may be called from any goroutine; none but Close waits for
+// the file.
 type Writer struct {
 	path    string
+	format  format
 	logger  *zap.Logger
 	queue   chan []byte   // capacity queueLength; when full: drop and count
 	wake    chan struct{} // capacity 1; a full channel already says that next is set
@@ -45,17 +46,27 @@ type sink interface {
 	io.Closer
 }
 
-// Open opens the log at path for appending and starts its goroutine; "-" is standard output, "" discards all records. A
-// nil logger logs nothing.
+// format is what a Writer writes.
+type format struct {
+	line func(r *Record, b []byte) ([]byte, error) // appends one line, or nothing for a record that has none
+	head func(now time.Time) []byte                // what begins a file; nil: nothing does
+}
+
+// Open opens the log at path for appending and starts its goroutine; each record is a line of JSON. "-" is standard
+// output, "" discards all records. A nil logger logs nothing.
 func Open(path string, logger *zap.Logger) (*Writer, error) {
+	return open(path, format{line: (*Record).Append}, logger)
+}
+
+func open(path string, as format, logger *zap.Logger) (*Writer, error) {
 	if path == "" {
-		return newWriter(path, nil, logger), nil
+		return newWriter(path, as, nil, logger), nil
 	}
 	f, err := openFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("sessionlog: open %q: %w", path, plain(err))
 	}
-	return newWriter(path, f, logger), nil
+	return newWriter(path, as, f, logger), nil
 }
 
 // plain takes operation and path off an error of package os, which ours names already.
@@ -68,12 +79,12 @@ func plain(err error) error {
 }
 
 // newWriter starts a writer to out; nil discards.
-func newWriter(path string, out sink, logger *zap.Logger) *Writer {
+func newWriter(path string, as format, out sink, logger *zap.Logger) *Writer {
 	if logger == nil {
 		logger = zap.NewNop()
 	}
 	w := &Writer{
-		path: path, logger: logger.With(zap.String("path", path)), out: out, timeout: closeTimeout,
+		path: path, format: as, logger: logger.With(zap.String("path", path)), out: out, timeout: closeTimeout,
 		queue: make(chan []byte, queueLength), wake: make(chan struct{}, 1),
 		stop: make(chan struct{}), ended: make(chan struct{}),
 	}
@@ -93,9 +104,12 @@ func (w *Writer) Write(r *Record) {
 	if w.path == "" {
 		return
 	}
-	line, err := r.Append(nil)
+	line, err := w.format.line(r, nil)
 	if err != nil || w.closed {
 		w.dropped.Add(1)
+		return
+	}
+	if len(line) == 0 {
 		return
 	}
 	select {

@@ -278,7 +278,7 @@ func TestFailingWriter(t *testing.T) {
 			var out bytes.Buffer
 			var n int
 			logger, logs := observed()
-			w := newWriter("fake", newFake(func(b []byte) (int, error) {
+			w := newWriter("fake", format{line: (*Record).Append}, newFake(func(b []byte) (int, error) {
 				take := tc.steps[n]
 				n++
 				if take == ok {
@@ -338,7 +338,7 @@ func TestFullDisk(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		t.Fatal(err)
 	}
-	w := newWriter(path, f, nil)
+	w := newWriter(path, format{line: (*Record).Append}, f, nil)
 	for i := range 4 {
 		w.Write(record(fmt.Sprint(i)))
 	}
@@ -365,7 +365,7 @@ func TestStalledWriter(t *testing.T) {
 		<-f.broken
 		return 0, os.ErrClosed
 	})
-	w := newWriter("fake", f, nil)
+	w := newWriter("fake", format{line: (*Record).Append}, f, nil)
 	w.timeout = time.Millisecond
 	w.Write(full())
 	<-begun // one is being written, the queue is empty
@@ -418,7 +418,7 @@ func TestPipeWhoseReaderLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWriter("pipe", &file{wEnd}, nil)
+	w := newWriter("pipe", format{line: (*Record).Append}, &file{wEnd}, nil)
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
