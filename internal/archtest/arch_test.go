@@ -19,7 +19,7 @@ import (
 var doors = map[string][]string{
 	"cmd/mediagate": {"gateway", "internal/config", "internal/origin", "internal/player", "internal/capture"},
 	"gateway": {"rtsp", "mms", "udprelay", "balancer", "internal/config", "internal/httpfallback", "internal/transparent",
-		"internal/trafficip", "internal/cluster", "internal/admin", "internal/sessionlog", "internal/capture"},
+		"internal/trafficip", "internal/cluster", "internal/admin", "internal/sessionlog", "internal/capture", "internal/steer"},
 	"rtsp":                  {"rtsp/rtspwire", "udprelay", "balancer", "internal/sessionlog"},
 	"rtsp/rtspwire":         {},
 	"mms":                   {"mms/mmswire", "udprelay", "balancer", "internal/sessionlog"},
@@ -35,6 +35,7 @@ var doors = map[string][]string{
 	"internal/origin":       {"internal/asf", "mms/mmswire"},
 	"internal/player":       {"internal/asf", "mms/mmswire"},
 	"internal/sessionlog":   {},
+	"internal/steer":        {},
 	"internal/trafficip":    {},
 	"internal/transparent":  {},
 	"internal/archtest":     {},
@@ -65,6 +66,7 @@ var guests = []struct {
 	{"github.com/vishvananda/netns", kernel},
 	{"github.com/mdlayher/netlink", kernel},
 	{"github.com/google/nftables", kernel},
+	{"github.com/cilium/ebpf", []string{"internal/steer"}},
 }
 
 // kernel are the rooms that change the machine's network, and tools are the programs with which one could.
@@ -251,6 +253,7 @@ func TestImportsFindFaults(t *testing.T) {
 		{"gortsplib beside it", "rtsp/session.go", `"github.com/bluenviron/gortsplib/v4/pkg/base"`, []string{"only in rtsp/probe.go"}},
 		{"gortsplib in a test", "rtsp/session_test.go", `"github.com/bluenviron/gortsplib/v4"`, nil},
 		{"netlink", "udprelay/a.go", `"github.com/vishvananda/netlink"`, []string{"only in internal/transparent"}},
+		{"BPF", "udprelay/a.go", `"github.com/cilium/ebpf/link"`, []string{"only in internal/steer"}},
 		{"netlink in a kernel room", "internal/trafficip/a.go", `"github.com/vishvananda/netlink/nl"`, nil},
 		{"netlink in the test bed", "internal/lab/a.go", `"github.com/vishvananda/netns"`, nil},
 	} {

@@ -1,0 +1,114 @@
+package steer
+
+import (
+	"encoding/binary"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"golang.org/x/sys/unix"
+)
+
+// Offsets in struct bpf_sk_lookup (linux/bpf.h), which the kernel hands to the program. Addresses are in network order,
+// the local port is in the machine's.
+const (
+	offFamily   = 8
+	offProtocol = 12
+	offRemote4  = 16
+	offRemote6  = 20
+	offLocal4   = 40
+	offLocal6   = 44
+	offPort     = 60
+)
+
+// Offsets on the program's stack, below its frame pointer: the keys of the three maps.
+const (
+	keyHeld   = -24 // 16 bytes of address, 4 of port
+	keySender = -40 // 16 bytes of address
+	keySocket = -44 // 4 bytes of number
+)
+
+const (
+	pass        = 1 // SK_PASS: go on with what was chosen, or with the usual search
+	noReuseport = 2 // BPF_SK_LOOKUP_F_NO_REUSEPORT: this very socket, not one of its group
+	passLabel   = "pass"
+)
+
+// instructions are the program: lead to its socket what is UDP, to a port from lo to hi, held, and from a sender that is
+// known; leave the rest alone. It returns SK_PASS whatever happens: it never loses a datagram. senders may be nil.
+func instructions(lo, hi uint16, held, senders, sockets *ebpf.Map) asm.Instructions {
+	program := asm.Instructions{
+		asm.Mov.Reg(asm.R6, asm.R1), // the context
+		asm.LoadMem(asm.R2, asm.R6, offProtocol, asm.Word),
+		asm.JNE.Imm(asm.R2, unix.IPPROTO_UDP, passLabel),
+		asm.LoadMem(asm.R7, asm.R6, offPort, asm.Word),
+		asm.JLT.Imm(asm.R7, int32(lo), passLabel),
+		asm.JGT.Imm(asm.R7, int32(hi), passLabel),
+	}
+	program = append(program, keys()...)
+	program = append(program, lookUp(held, keyHeld)...)
+	program = append(program,
+		asm.LoadMem(asm.R3, asm.R0, 0, asm.Word),
+		asm.StoreMem(asm.R10, keySocket, asm.R3, asm.Word))
+	if senders != nil {
+		program = append(program, lookUp(senders, keySender)...)
+	}
+	program = append(program, lookUp(sockets, keySocket)...)
+	return append(program,
+		asm.Mov.Reg(asm.R7, asm.R0),
+		asm.Mov.Reg(asm.R1, asm.R6),
+		asm.Mov.Reg(asm.R2, asm.R7),
+		asm.Mov.Imm(asm.R3, noReuseport),
+		asm.FnSkAssign.Call(), // it refuses a socket that is of no use, which is then as if none had been found
+		asm.Mov.Reg(asm.R1, asm.R7),
+		asm.FnSkRelease.Call(), // the look-up has counted a use of it
+		asm.Mov.Imm(asm.R0, pass).WithSymbol(passLabel),
+		asm.Return(),
+	)
+}
+
+// keys writes the keys of ports and senders onto the stack. The port is in R7.
+func keys() asm.Instructions {
+	mapped := int32(binary.NativeEndian.Uint32([]byte{0, 0, 0xff, 0xff})) // RFC 4291, section 2.5.5.2
+	four := func(key int16, field int16) asm.Instructions {
+		return asm.Instructions{
+			asm.Mov.Imm(asm.R3, 0),
+			asm.StoreMem(asm.R10, key, asm.R3, asm.DWord),
+			asm.Mov.Imm(asm.R3, mapped),
+			asm.StoreMem(asm.R10, key+8, asm.R3, asm.Word),
+			asm.LoadMem(asm.R3, asm.R6, field, asm.Word),
+			asm.StoreMem(asm.R10, key+12, asm.R3, asm.Word),
+		}
+	}
+	six := func(key int16, field int16) (list asm.Instructions) {
+		for i := int16(0); i < 16; i += 4 {
+			list = append(list,
+				asm.LoadMem(asm.R3, asm.R6, field+i, asm.Word),
+				asm.StoreMem(asm.R10, key+i, asm.R3, asm.Word))
+		}
+		return list
+	}
+	list := asm.Instructions{
+		asm.StoreMem(asm.R10, keyHeld+16, asm.R7, asm.Word),
+		asm.LoadMem(asm.R2, asm.R6, offFamily, asm.Word),
+		asm.JEq.Imm(asm.R2, unix.AF_INET6, "six"),
+		asm.JNE.Imm(asm.R2, unix.AF_INET, passLabel),
+	}
+	list = append(list, four(keyHeld, offLocal4)...)
+	list = append(list, four(keySender, offRemote4)...)
+	list = append(list, asm.Ja.Label("keyed"))
+	sixes := append(six(keyHeld, offLocal6), six(keySender, offRemote6)...)
+	sixes[0] = sixes[0].WithSymbol("six")
+	list = append(list, sixes...)
+	return append(list, asm.Mov.Imm(asm.R3, 0).WithSymbol("keyed"))
+}
+
+// lookUp looks a key of the stack up in a map, into R0, and leaves the program if it is not there.
+func lookUp(m *ebpf.Map, key int32) asm.Instructions {
+	return asm.Instructions{
+		asm.LoadMapPtr(asm.R1, m.FD()),
+		asm.Mov.Reg(asm.R2, asm.R10),
+		asm.Add.Imm(asm.R2, key),
+		asm.FnMapLookupElem.Call(),
+		asm.JEq.Imm(asm.R0, 0, passLabel),
+	}
+}
