@@ -3,6 +3,7 @@ package httpfallback
 import (
 	"container/list"
 	"net/netip"
+	"slices"
 	"time"
 
 	"mediagate/balancer"
@@ -18,7 +19,7 @@ type key struct {
 // player is one player as far as its requests tell it apart from others, with the node that it met last. It stays known
 // when its session has ended.
 type player struct {
-	keys    []key
+	keys    []key // the one that was used longest ago first
 	pool    *balancer.Pool
 	node    string // "" before one was chosen
 	session *session
@@ -30,7 +31,8 @@ type player struct {
 const (
 	// maxPlayers bounds the table; beyond it the player that was silent longest is forgotten first.
 	maxPlayers = 100_000
-	// maxKeys bounds the names of one player: it gets a new client-id with every Describe that does not send one.
+	// maxKeys bounds the names of one player, the latest used count: it gets a new client-id with every request that does
+	// not send one.
 	maxKeys = 12
 )
 
@@ -69,6 +71,7 @@ func (a *affinity) find(pool *balancer.Pool, keys []key, now time.Time) *player 
 	a.expire(now)
 	for _, k := range keys {
 		if p := a.players[k]; p != nil && p.pool == pool {
+			a.put(p, k)
 			return p
 		}
 	}
@@ -107,15 +110,17 @@ func (a *affinity) issued(pl *player, id string, addr netip.Addr) {
 	}
 }
 
+// put makes k the player's, and its latest: what the player says itself in each request outlives the client-ids that it
+// was given and never uses.
 func (a *affinity) put(pl *player, k key) {
-	if a.players[k] == pl {
-		return
-	}
 	a.players[k] = pl
+	if i := slices.Index(pl.keys, k); i >= 0 {
+		pl.keys = slices.Delete(pl.keys, i, i+1)
+	}
 	pl.keys = append(pl.keys, k)
 	if len(pl.keys) > maxKeys {
 		a.drop(pl, pl.keys[0])
-		pl.keys = append(pl.keys[:0], pl.keys[1:]...)
+		pl.keys = slices.Delete(pl.keys, 0, 1)
 	}
 }
 

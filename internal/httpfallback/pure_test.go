@@ -3,6 +3,7 @@ package httpfallback
 import (
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -197,6 +198,28 @@ func TestAffinityBounds(t *testing.T) {
 	}
 	if a.order.Len() != 10 || len(a.players) > 10*maxKeys+50 {
 		t.Errorf("%d players, %d keys", a.order.Len(), len(a.players))
+	}
+}
+
+// TestAffinityKeepsWhatPlayersSay: players on Linux never use the client-ids that they are given, one with every answer.
+// Observed: after the sixth, FFmpeg, MPlayer and libmms were no longer known by their GUID.
+func TestAffinityKeepsWhatPlayersSay(t *testing.T) {
+	a, now := newAffinity(time.Hour), time.Unix(1000, 0)
+	pool, addr := &balancer.Pool{}, netip.MustParseAddr("192.0.2.1")
+	p, keep := pragma{guid: "{C}"}, pragma{clientID: "1", guid: "{C}"}
+	pl := a.add(pool, addr, p, now)
+	a.issued(pl, "1", addr)
+	for i := range 100 {
+		a.issued(pl, strconv.Itoa(2+i), addr)
+		for _, said := range []pragma{p, keep, {}} {
+			if got := a.find(pool, keysOf(addr, said), now); got != pl {
+				t.Fatalf("after %d answers %+v is not known", i+1, said)
+			}
+		}
+		a.name(pl, addr, p)
+	}
+	if len(pl.keys) != maxKeys || len(a.players) != maxKeys {
+		t.Errorf("%d names, of %d in the table", len(pl.keys), len(a.players))
 	}
 }
 
