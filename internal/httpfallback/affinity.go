@@ -14,6 +14,7 @@ type key struct {
 	clientID string     // issued by an origin
 	guid     string     // as the player wrote it
 	addr     netip.Addr // the player's address
+	plain    bool       // what comes from addr that is not Windows Media: another program, or a player's first try
 }
 
 // player is one player as far as its requests tell it apart from others, with the node that it met last. It stays known
@@ -51,8 +52,11 @@ func newAffinity(keep time.Duration) *affinity {
 // keysOf are the names that a request goes by, the surest first: the client-id that an origin issued, with the address
 // and (a player whose address changes) without; GUID and address; the address alone. A GUID that is not known is a new
 // player, whatever else came from its address, so that those behind one NAT are spread; constant GUIDs (ffmpeg, MPlayer)
-// are known after their first request.
-func keysOf(addr netip.Addr, p pragma) []key {
+// are known after their first request. Ordinary HTTP says nothing of who it is but its address.
+func keysOf(addr netip.Addr, p pragma, wmsp bool) []key {
+	if !wmsp {
+		return []key{{addr: addr, plain: true}}
+	}
 	var keys []key
 	if p.clientID != "" {
 		keys = append(keys, key{clientID: p.clientID, addr: addr}, key{clientID: p.clientID})
@@ -79,16 +83,24 @@ func (a *affinity) find(pool *balancer.Pool, keys []key, now time.Time) *player 
 }
 
 // add makes a new player known by the keys that the gateway gives: those of a client-id are an origin's to give.
-func (a *affinity) add(pool *balancer.Pool, addr netip.Addr, p pragma, now time.Time) *player {
+func (a *affinity) add(pool *balancer.Pool, addr netip.Addr, p pragma, wmsp bool, now time.Time) *player {
 	pl := &player{pool: pool, last: now}
 	pl.place = a.order.PushBack(pl)
-	a.name(pl, addr, p)
+	a.name(pl, addr, p, wmsp)
 	a.expire(now)
 	return pl
 }
 
-// name lets a player go by the GUID and the address of its newest request.
-func (a *affinity) name(pl *player, addr netip.Addr, p pragma) {
+// name lets a player go by the GUID and the address of its newest request. Ordinary HTTP goes where the address's player
+// of Windows Media went last, if there is one.
+func (a *affinity) name(pl *player, addr netip.Addr, p pragma, wmsp bool) {
+	if !wmsp {
+		a.put(pl, key{addr: addr, plain: true})
+		if last := a.players[key{addr: addr}]; last != nil && last.pool == pl.pool && last.node != "" {
+			pl.node = last.node
+		}
+		return
+	}
 	if p.guid != "" {
 		a.put(pl, key{guid: p.guid, addr: addr})
 	}

@@ -138,7 +138,7 @@ func TestAffinity(t *testing.T) {
 	now := time.Unix(1000, 0)
 	a := newAffinity(time.Minute)
 	add := func(addr netip.Addr, guid, node string) *player {
-		p := a.add(pool, addr, pragma{guid: guid}, now)
+		p := a.add(pool, addr, pragma{guid: guid}, true, now)
 		p.node = node
 		return p
 	}
@@ -168,14 +168,14 @@ func TestAffinity(t *testing.T) {
 		{"another pool", other, one, pragma{guid: "{C}"}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := a.find(tc.pool, keysOf(tc.addr, tc.p), now); got != tc.want {
+			if got := a.find(tc.pool, keysOf(tc.addr, tc.p, true), now); got != tc.want {
 				t.Errorf("got %+v, want %+v", got, tc.want)
 			}
 		})
 	}
 	wmp.busy = 1
 	later := now.Add(61 * time.Second)
-	if a.find(pool, keysOf(one, pragma{guid: "{C}"}), later) != nil || a.find(pool, keysOf(two, pragma{}), later) != wmp {
+	if a.find(pool, keysOf(one, pragma{guid: "{C}"}, true), later) != nil || a.find(pool, keysOf(two, pragma{}, true), later) != wmp {
 		t.Error("the silent are not forgotten, or one with a stream is")
 	}
 	wmp.busy = 0
@@ -191,7 +191,7 @@ func TestAffinityBounds(t *testing.T) {
 	now := time.Unix(1000, 0)
 	for i := range 1000 {
 		addr := netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
-		p := a.add(nil, addr, pragma{guid: "{C}"}, now)
+		p := a.add(nil, addr, pragma{guid: "{C}"}, true, now)
 		for id := range 50 {
 			a.issued(p, string(rune('0'+id)), addr)
 		}
@@ -207,16 +207,16 @@ func TestAffinityKeepsWhatPlayersSay(t *testing.T) {
 	a, now := newAffinity(time.Hour), time.Unix(1000, 0)
 	pool, addr := &balancer.Pool{}, netip.MustParseAddr("192.0.2.1")
 	p, keep := pragma{guid: "{C}"}, pragma{clientID: "1", guid: "{C}"}
-	pl := a.add(pool, addr, p, now)
+	pl := a.add(pool, addr, p, true, now)
 	a.issued(pl, "1", addr)
 	for i := range 100 {
 		a.issued(pl, strconv.Itoa(2+i), addr)
 		for _, said := range []pragma{p, keep, {}} {
-			if got := a.find(pool, keysOf(addr, said), now); got != pl {
+			if got := a.find(pool, keysOf(addr, said, true), now); got != pl {
 				t.Fatalf("after %d answers %+v is not known", i+1, said)
 			}
 		}
-		a.name(pl, addr, p)
+		a.name(pl, addr, p, true)
 	}
 	if len(pl.keys) != maxKeys || len(a.players) != maxKeys {
 		t.Errorf("%d names, of %d in the table", len(pl.keys), len(a.players))

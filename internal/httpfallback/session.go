@@ -46,13 +46,13 @@ func (p *Proxy) begin(ex *exchange) {
 	ex.pool = p.poolFor(ex.in)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	keys := keysOf(ex.link.client.Addr(), ex.pragma)
+	keys := keysOf(ex.link.client.Addr(), ex.pragma, ex.wmsp)
 	pl := p.players.find(ex.pool, keys, now)
 	if pl == nil {
-		pl = p.players.add(ex.pool, ex.link.client.Addr(), ex.pragma, now)
+		pl = p.players.add(ex.pool, ex.link.client.Addr(), ex.pragma, ex.wmsp, now)
 	} else {
 		p.players.touch(pl, now)
-		p.players.name(pl, ex.link.client.Addr(), ex.pragma)
+		p.players.name(pl, ex.link.client.Addr(), ex.pragma, ex.wmsp)
 	}
 	s := pl.session
 	if s == nil || s.ended || s.isAnother(ex) {

@@ -3,6 +3,7 @@ package httpfallback
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -59,6 +60,35 @@ func TestOtherSession(t *testing.T) {
 	for _, r := range w.ended(3) {
 		if r.FromOrigin.Packets != 1 || r.End.String() != "OP" {
 			t.Errorf("record %+v", r)
+		}
+	}
+}
+
+// TestOrdinaryBeside: a browser at a player's address meets the player's node, and has a record of its own: what it is
+// refused is not the player's.
+func TestOrdinaryBeside(t *testing.T) {
+	answer := func(conn net.Conn, r *http.Request) bool {
+		if r.RequestURI == "/a.wmv" {
+			return says(framedHead+stream(2, reason('E', 0)))(conn, r)
+		}
+		return says("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")(conn, r)
+	}
+	a, b := newOrigin(t, "127.0.0.131", answer), newOrigin(t, "127.0.0.132", answer)
+	w := newWorld(t, func(c *Config) { c.Linger = 200 * time.Millisecond }, a.addr, b.addr)
+	browse := func(path string) { w.ask("GET " + path + " HTTP/1.1\r\nHost: gate.test\r\nConnection: close\r\n\r\n") }
+	w.ask(requestOf("GET", "/b.wmv", "Pragma: xClientGUID={1}")) // the next goes to b
+	w.ask(requestOf("GET", "/a.wmv", "Pragma: xClientGUID={2}"))
+	browse("/favicon.ico")
+	w.ask(requestOf("GET", "/a.wmv", "Pragma: xClientGUID={2}"))
+	browse("/robots.txt")
+	if n := len(a.requests()); n != 1 {
+		t.Errorf("the other node has %d requests, want 1", n)
+	}
+	for _, r := range w.ended(3) {
+		want := map[string]string{"NSPlayer/7.10.0.3059 /a.wmv": "b -T 2 4", "NSPlayer/7.10.0.3059 /b.wmv": "a OD 1 0", " /favicon.ico": "b OD 2 0"}
+		what := r.UserAgent + " " + strings.TrimPrefix(r.URL, "http://gate.test")
+		if got := fmt.Sprint(r.Node, " ", r.End, " ", r.Requests, " ", r.FromOrigin.Packets); got != want[what] {
+			t.Errorf("%s: %s, want %s", what, got, want[what])
 		}
 	}
 }
