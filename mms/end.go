@@ -27,6 +27,10 @@ type end struct {
 var errShutdown = errors.New("mms: run session: gateway shuts down")
 
 func endCancelled(cause error) *end {
+	var killed *killedError
+	if errors.As(cause, &killed) {
+		return &end{who: sessionlog.WhoKilled, why: "killed by " + killed.by}
+	}
 	return &end{who: sessionlog.WhoGateway, why: "the gateway was shut down", err: cause}
 }
 

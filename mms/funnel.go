@@ -209,7 +209,7 @@ func (s *session) retireFlow() {
 	}
 	s.funnel.flow = nil
 	f.Close()
-	s.tally(f.Stats())
+	s.tally(s.rec, f.Stats())
 	s.log.Debug("flow closed", zap.Uint16("client_port", s.funnel.port))
 }
 

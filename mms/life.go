@@ -17,7 +17,7 @@ const (
 	closeGrace = time.Second
 )
 
-// nextDeadline is when onTimer must look again at the latest.
+// nextDeadline is when onTimer or report must look again at the latest.
 func (s *session) nextDeadline() time.Time {
 	d := s.lifeDeadline()
 	sooner := func(t time.Time) {
@@ -33,6 +33,9 @@ func (s *session) nextDeadline() time.Time {
 		}
 	}
 	sooner(s.tailDeadline())
+	if every := s.proxy.cfg.Interim; every > 0 {
+		sooner(s.reported.Add(every))
+	}
 	return d
 }
 

@@ -40,6 +40,7 @@ type Proxy struct {
 	listeners map[net.Listener]struct{}
 	clientIDs map[clientID]struct{}
 	lastID    uint32
+	running   map[string]*session // by the ID in logs and records
 }
 
 // New checks cfg and returns a Proxy that does nothing yet.
@@ -57,6 +58,7 @@ func New(cfg Config) (*Proxy, error) {
 		epoch:     epoch,
 		listeners: make(map[net.Listener]struct{}),
 		clientIDs: make(map[clientID]struct{}),
+		running:   make(map[string]*session),
 	}
 	// The sessions' own context: they end by Shutdown and Close, not by a caller's.
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
@@ -128,9 +130,11 @@ func (p *Proxy) ServeConn(conn net.Conn) {
 		_ = tcp.SetKeepAliveConfig(deadAfter) // a player on UDP says nothing for hours; its host may be gone
 	}
 	s := p.newSession(conn)
+	p.enter(s)
 	go func() {
 		defer p.wg.Done()
 		defer p.live.Add(-1)
+		defer p.leave(s)
 		defer p.survive(s)
 		s.run()
 	}()

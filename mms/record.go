@@ -1,6 +1,8 @@
 package mms
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,6 +27,26 @@ func newRecord(s *session) *sessionlog.Record {
 // writeRecord completes the record and hands it over. All pumps have ended, so that nothing counts any more.
 func (s *session) writeRecord() {
 	r := s.rec
+	s.sum(r)
+	r.End, r.Why = s.outcome()
+	s.logEnd(r.End)
+	s.proxy.cfg.Record(r)
+}
+
+// snapshot is the record as it is now: that of a session that goes on.
+func (s *session) snapshot() *sessionlog.Record {
+	r := *s.rec
+	r.Drops, r.NodesTried = maps.Clone(s.rec.Drops), slices.Clone(s.rec.NodesTried)
+	if f := s.funnel.flow; f != nil {
+		s.tally(&r, f.Stats())
+	}
+	s.sum(&r)
+	r.Interim, r.End.Phase = true, s.phase
+	return &r
+}
+
+// sum takes what is counted elsewhere into a record.
+func (s *session) sum(r *sessionlog.Record) {
 	r.Duration = sessionlog.Seconds(time.Since(s.started))
 	n, b := s.media.packets.Load(), s.media.bytes.Load()
 	for _, t := range []*sessionlog.Traffic{&r.FromOrigin, &r.ToClient} {
@@ -32,7 +54,7 @@ func (s *session) writeRecord() {
 		t.Bytes += b
 	}
 	if n := s.media.first.Load(); n != 0 {
-		s.noteFirst(time.Unix(0, n))
+		s.noteFirst(r, time.Unix(0, n))
 	}
 	for reason, n := range map[string]uint64{"stray-data": s.media.stray.Load(), "write-error": s.media.unwritten.Load()} {
 		if n != 0 {
@@ -44,21 +66,17 @@ func (s *session) writeRecord() {
 		r.ControlOrigin.In += p.pace.n.Load()
 		r.ControlOrigin.Out += p.out.n.Load()
 	}
-	r.End, r.Why = s.outcome()
-	s.logEnd(r.End)
-	s.proxy.cfg.Record(r)
 }
 
-// noteFirst takes the moment of the first media into the record, the earliest counts.
-func (s *session) noteFirst(t time.Time) {
-	if first := sessionlog.SecondsAfter(s.started, t); first != nil && (s.rec.FirstMedia == nil || *first < *s.rec.FirstMedia) {
-		s.rec.FirstMedia = first
+// noteFirst takes the moment of the first media into a record, the earliest counts.
+func (s *session) noteFirst(r *sessionlog.Record, t time.Time) {
+	if first := sessionlog.SecondsAfter(s.started, t); first != nil && (r.FirstMedia == nil || *first < *r.FirstMedia) {
+		r.FirstMedia = first
 	}
 }
 
-// tally takes the figures of an ended flow into the record.
-func (s *session) tally(st udprelay.Stats) {
-	r := s.rec
+// tally takes the figures of a flow into a record.
+func (s *session) tally(r *sessionlog.Record, st udprelay.Stats) {
 	add := func(t *sessionlog.Traffic, u udprelay.Traffic) {
 		t.Packets += u.Packets
 		t.Bytes += u.Bytes
@@ -75,7 +93,7 @@ func (s *session) tally(st udprelay.Stats) {
 	for reason, n := range st.Drops {
 		r.Drops[reason.String()] += n
 	}
-	s.noteFirst(st.FirstMedia)
+	s.noteFirst(r, st.FirstMedia)
 }
 
 // outcome is the end state with its sentence. A player that goes because nothing could be set up for it went because of

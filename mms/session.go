@@ -23,36 +23,38 @@ type session struct {
 	log        *zap.Logger
 	ctx        context.Context
 	cancel     context.CancelCauseFunc
-	events     chan event    // unbuffered: a pump waits until the owner has dealt with its message
-	gone       chan struct{} // closed when the owner takes no more events
+	events     chan event                     // unbuffered: a pump waits until the owner has dealt with its message
+	gone       chan struct{}                  // closed when the owner takes no more events
+	asks       chan chan<- *sessionlog.Record // unbuffered: somebody looks at the session
 	client     *peer
 	clientAddr netip.AddrPort
 	local      netip.AddrPort // the address that the player connected to
 	media      mediaPath      // shared with the pumps
 
 	// owner
-	origin  *peer // nil: not connected
-	lease   *balancer.Lease
-	pool    *balancer.Pool
-	prefer  string   // node to go to if it can be had: the one that a redirect names
-	tried   []string // nodes that failed before the player had seen anything of them
-	hops    int      // redirects followed
-	said    said
-	script  script
-	waiting *event    // the client's next message, which waits for the end of the script
-	pending []request // what the origin has not answered yet, oldest first
-	funnel  funnel
-	tail    tail // the end of the stream that waits for the last datagrams
-	heard   time.Time
-	cut     *writeError // the player takes no media any more; its pump has not noticed yet
-	cutAt   time.Time
-	started time.Time
-	phase   byte  // second letter of the end state
-	refused error // the last refusal, for the record
-	broken  error // the error that the stream ended with, for the record
-	origins []*peer
-	rec     *sessionlog.Record
-	end     *end
+	origin   *peer // nil: not connected
+	lease    *balancer.Lease
+	pool     *balancer.Pool
+	prefer   string   // node to go to if it can be had: the one that a redirect names
+	tried    []string // nodes that failed before the player had seen anything of them
+	hops     int      // redirects followed
+	said     said
+	script   script
+	waiting  *event    // the client's next message, which waits for the end of the script
+	pending  []request // what the origin has not answered yet, oldest first
+	funnel   funnel
+	tail     tail // the end of the stream that waits for the last datagrams
+	heard    time.Time
+	cut      *writeError // the player takes no media any more; its pump has not noticed yet
+	cutAt    time.Time
+	started  time.Time
+	phase    byte  // second letter of the end state
+	refused  error // the last refusal, for the record
+	broken   error // the error that the stream ended with, for the record
+	origins  []*peer
+	rec      *sessionlog.Record
+	reported time.Time // when its last interim record was written; at first, when it began
+	end      *end
 
 	fileID      uint32
 	incarnation uint32 // of the last StartPlaying
@@ -79,12 +81,13 @@ func (p *Proxy) newSession(conn net.Conn) *session {
 		id:         p.nextID(),
 		events:     make(chan event),
 		gone:       make(chan struct{}),
+		asks:       make(chan chan<- *sessionlog.Record),
 		clientAddr: addrPortOf(conn.RemoteAddr()),
 		local:      addrPortOf(conn.LocalAddr()),
 		started:    time.Now(),
 		phase:      sessionlog.PhaseAccept,
 	}
-	s.heard = s.started
+	s.heard, s.reported = s.started, s.started
 	s.ctx, s.cancel = context.WithCancelCause(p.ctx)
 	s.log = p.cfg.Logger.With(zap.String("session", s.id), zap.Stringer("client", s.clientAddr))
 	s.rec = newRecord(s)
@@ -117,8 +120,11 @@ func (s *session) run() {
 		select {
 		case ev := <-s.events:
 			s.handle(ev)
+		case answer := <-s.asks:
+			answer <- s.snapshot()
 		case <-timer.C:
 			s.onTimer(time.Now())
+			s.report(time.Now())
 		case <-s.ctx.Done():
 			s.endWith(endCancelled(context.Cause(s.ctx)))
 		}

@@ -63,6 +63,8 @@ type Config struct {
 	Dial DialFunc
 	// Record receives the session record when a session ends; it must not block. nil: none are made.
 	Record func(*sessionlog.Record)
+	// Interim is how often a session that goes on has a record too, with Record.Interim. 0: never.
+	Interim time.Duration
 	// Viewer says who a player is, before the session's first node is chosen, and again with later requests as long as
 	// its answer has no ID; nil: nobody is known. It must not block.
 	Viewer func(Sighting) Viewer

@@ -51,6 +51,10 @@ func blame(err error) (who byte, ok bool) {
 var errShutdown = errors.New("rtsp: run session: gateway shuts down")
 
 func endCancelled(cause error) *end {
+	var killed *killedError
+	if errors.As(cause, &killed) {
+		return &end{who: sessionlog.WhoKilled, why: "killed by " + killed.by}
+	}
 	return &end{who: sessionlog.WhoGateway, why: "the gateway was shut down", err: cause}
 }
 

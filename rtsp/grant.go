@@ -34,7 +34,7 @@ const maxRetired = 16
 func (s *session) keep(m *media) {
 	s.retired = append(s.retired, m)
 	if len(s.retired) > maxRetired {
-		s.tally(s.retired[0])
+		s.tally(s.rec, s.retired[0])
 		s.retired = slices.Delete(s.retired, 0, 1)
 	}
 }

@@ -12,7 +12,7 @@ const lifeGrace = 10 * time.Second
 // defaultTimeout is the session timeout when the origin names none (RFC 2326, section 12.37).
 const defaultTimeout = 60 * time.Second
 
-// nextDeadline is when onTimer must look again at the latest. While an answer is awaited the player cannot be expected to
+// nextDeadline is when onTimer or report must look again at the latest. While an answer is awaited the player cannot be expected to
 // speak, and only the answer's deadline counts.
 func (s *session) nextDeadline() time.Time {
 	d := s.lifeDeadline()
@@ -21,6 +21,9 @@ func (s *session) nextDeadline() time.Time {
 	}
 	if t, ok := s.pushes.deadline(); ok && t.Before(d) {
 		d = t
+	}
+	if every := s.proxy.cfg.Interim; every > 0 && s.reported.Add(every).Before(d) {
+		d = s.reported.Add(every)
 	}
 	return d
 }

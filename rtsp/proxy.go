@@ -37,6 +37,7 @@ type Proxy struct {
 	draining  bool
 	listeners map[net.Listener]struct{}
 	bound     map[string]*session // by RTSP session ID of ours
+	running   map[string]*session // by the ID in logs and records
 }
 
 // New checks cfg and returns a Proxy that does nothing yet.
@@ -55,6 +56,7 @@ func New(cfg Config) (*Proxy, error) {
 		tunnels:   newTunnels(max(1, cfg.Connections/4)),
 		listeners: make(map[net.Listener]struct{}),
 		bound:     make(map[string]*session),
+		running:   make(map[string]*session),
 	}
 	// The sessions' own context: they end by Shutdown and Close, not by a caller's.
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
@@ -126,9 +128,11 @@ func (p *Proxy) serve(conn net.Conn, http bool) {
 	s := p.newSession(conn)
 	s.client.http = http
 	s.surplus = places == &p.surplus
+	p.enter(s)
 	go func() {
 		defer p.wg.Done()
 		defer places.Add(-1)
+		defer p.leave(s)
 		defer p.survive(s)
 		s.run()
 	}()

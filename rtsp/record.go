@@ -2,6 +2,7 @@ package rtsp
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -39,15 +40,44 @@ func (s *session) noteTransport(m *media) {
 // writeRecord completes the record and hands it over. All pumps have ended, so that nothing counts any more.
 func (s *session) writeRecord() {
 	r := s.rec
-	ended := time.Now()
-	if !s.over.IsZero() {
-		ended = s.over
+	s.sum(r, s.retired)
+	for _, p := range s.peers {
+		s.count(p)
 	}
-	r.Duration = sessionlog.Seconds(ended.Sub(s.life.started))
+	r.End, r.Why = s.outcome()
+	s.logEnd(r.End)
+	s.proxy.cfg.Record(r)
+}
+
+// snapshot is the record as it is now: that of a session that goes on.
+func (s *session) snapshot() *sessionlog.Record {
+	r := *s.rec
+	r.Drops, r.NodesTried = maps.Clone(s.rec.Drops), slices.Clone(s.rec.NodesTried)
+	all := slices.Clone(s.retired)
+	for _, rs := range s.bound {
+		all = append(all, rs.media...)
+	}
+	s.sum(&r, all)
+	for _, p := range s.peers {
+		if p.owner.Load() == s {
+			p.countControl(&r)
+		}
+	}
+	r.Interim, r.End.Phase = true, s.phase
+	return &r
+}
+
+// sum takes the figures of streams into a record, each flow once.
+func (s *session) sum(r *sessionlog.Record, all []*media) {
+	until := time.Now()
+	if !s.over.IsZero() {
+		until = s.over
+	}
+	r.Duration = sessionlog.Seconds(until.Sub(s.life.started))
 	seen := make(map[*flowUse]bool)
-	for _, m := range s.retired {
+	for _, m := range all {
 		if m.use == nil || !seen[m.use] {
-			s.tally(m)
+			s.tally(r, m)
 		}
 		if m.use != nil {
 			seen[m.use] = true
@@ -62,12 +92,6 @@ func (s *session) writeRecord() {
 			r.Drops[reason] += n
 		}
 	}
-	for _, p := range s.peers {
-		s.count(p)
-	}
-	r.End, r.Why = s.outcome()
-	s.logEnd(r.End)
-	s.proxy.cfg.Record(r)
 }
 
 // joined notes a connection, and counts and forgets those that have ended: a conversation may have any number of them
@@ -89,25 +113,30 @@ func (s *session) count(p *peer) {
 	if p.owner.Load() != s {
 		return // it went over to another session, which counts it
 	}
-	control := &s.rec.ControlClient
-	if p.side == sideOrigin {
-		control = &s.rec.ControlOrigin
-	}
-	control.In += p.pace.n.Load()
-	control.Out += p.out.n.Load()
+	p.countControl(s.rec)
 	s.rec.SkippedBytes += p.reader.Skipped()
 }
 
-// tally takes the figures of an ended stream into the record.
-func (s *session) tally(m *media) {
+// countControl adds the bytes of a connection, which may go on, to a record.
+func (p *peer) countControl(r *sessionlog.Record) {
+	control := &r.ControlClient
+	if p.side == sideOrigin {
+		control = &r.ControlOrigin
+	}
+	control.In += p.pace.n.Load()
+	control.Out += p.out.n.Load()
+}
+
+// tally takes the figures of a stream into a record.
+func (s *session) tally(r *sessionlog.Record, m *media) {
 	if m.use == nil {
-		addInterleaved(s.rec, m)
-		addMedia(s.rec, m, m.meter.Stats())
+		addInterleaved(r, m)
+		addMedia(r, m, m.meter.Stats())
 		return
 	}
 	st := m.use.flow.Stats()
-	addFlow(s.rec, st)
-	addMedia(s.rec, m, st.Media)
+	addFlow(r, st)
+	addMedia(r, m, st.Media)
 	if !m.resend {
 		s.firstMedia = earliest(s.firstMedia, st.FirstMedia)
 	}

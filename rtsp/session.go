@@ -26,9 +26,10 @@ type session struct {
 	log     *zap.Logger
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
-	events  chan event      // unbuffered: a pump waits until the owner has dealt with its message
-	attach  chan attachment // unbuffered: another session hands a connection over
-	gone    chan struct{}   // closed when the owner takes no more events
+	events  chan event                     // unbuffered: a pump waits until the owner has dealt with its message
+	attach  chan attachment                // unbuffered: another session hands a connection over
+	gone    chan struct{}                  // closed when the owner takes no more events
+	asks    chan chan<- *sessionlog.Record // unbuffered: somebody looks at the session
 
 	// Shared with the pumps.
 	routes     [2]atomic.Pointer[routes] // by the side that the frame comes from
@@ -74,6 +75,7 @@ type session struct {
 	firstMedia time.Time       // as far as the record has it
 	peers      []*peer         // its connections whose pumps may still run, and which the record does not count yet
 	rec        *sessionlog.Record
+	reported   time.Time // when its last interim record was written; at first, when it began
 	end        *end
 }
 
@@ -84,6 +86,7 @@ func (p *Proxy) newSession(conn net.Conn) *session {
 		events:     make(chan event),
 		attach:     make(chan attachment),
 		gone:       make(chan struct{}),
+		asks:       make(chan chan<- *sessionlog.Record),
 		bound:      make(map[string]*rtspSession),
 		clientAddr: addrPortOf(conn.RemoteAddr()),
 		local:      addrPortOf(conn.LocalAddr()),
@@ -95,6 +98,7 @@ func (p *Proxy) newSession(conn net.Conn) *session {
 	s.log = p.cfg.Logger.With(zap.String("session", s.id), zap.Stringer("client", s.clientAddr))
 	s.urls.client = authorityOf(s.local)
 	s.life.start(time.Now())
+	s.reported = s.life.started
 	s.rec = newRecord(s)
 	s.client = newPeer(sideClient, conn, &p.cfg)
 	s.joined(s.client)
@@ -121,8 +125,11 @@ func (s *session) run() {
 			s.takeOver(a)
 		case <-s.taken:
 			s.onTaken()
+		case answer := <-s.asks:
+			answer <- s.snapshot()
 		case <-timer.C:
 			s.onTimer(time.Now())
+			s.report(time.Now())
 		case <-s.ctx.Done():
 			s.endWith(endCancelled(context.Cause(s.ctx)))
 		}

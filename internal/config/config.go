@@ -49,6 +49,8 @@ type Log struct {
 type Sessions struct {
 	Log    string `yaml:"log"`     // a path; "-" is standard output, "" writes none
 	W3CLog string `yaml:"w3c_log"` // the same in the format of Windows Media Services; a path of its own
+	// Interim is how often a session that goes on has a record; 0: it has one at its end alone.
+	Interim Duration `yaml:"interim"`
 }
 
 // Viewers says how players are recognised that try one protocol after the other.

@@ -34,7 +34,7 @@ func DefaultPort(protocol string) uint16 {
 func Default() *Config {
 	return &Config{
 		Log:      Log{Level: "info", Format: "json"},
-		Sessions: Sessions{Log: "-"}, // a record nobody asked for is better than one that is missing
+		Sessions: Sessions{Log: "-", Interim: Duration(15 * time.Minute)}, // a record nobody asked for is better than one that is missing
 		// A player that fails with one protocol tries the next at once, over UDP after 5 to 20 s without a packet.
 		Viewers:  Viewers{Window: Duration(30 * time.Second)},
 		Relay:    defaultRelay(),

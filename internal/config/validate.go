@@ -36,6 +36,9 @@ func check(c *Config, bad map[string]bool) []problem {
 func (k *checker) sessions(s Sessions) {
 	k.printable("sessions.log", s.Log)
 	k.printable("sessions.w3c_log", s.W3CLog)
+	if s.Interim != 0 {
+		k.span("sessions.interim", s.Interim, time.Second, 24*time.Hour)
+	}
 	if s.W3CLog != "" && s.W3CLog == s.Log {
 		k.say("sessions.w3c_log", "sessions.log goes there already; choose another path")
 	}
