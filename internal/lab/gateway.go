@@ -124,18 +124,21 @@ func Binary(t testing.TB) string {
 // test it must stop on SIGTERM with exit code 0.
 func StartGateway(t testing.TB, s Settings, host *Host) *Gateway {
 	t.Helper()
-	binary := Binary(t)
-	dir := t.TempDir()
 	if s.Records == "" {
-		s.Records = filepath.Join(dir, "sessions.jsonl")
+		s.Records = filepath.Join(t.TempDir(), "sessions.jsonl")
 	}
-	file := filepath.Join(dir, "mediagate.yaml")
-	if err := os.WriteFile(file, []byte(s.YAML()), 0o600); err != nil {
+	return runGateway(t, &Gateway{Addr: s.Listen, Records: s.Records}, s.YAML(), host)
+}
+
+// runGateway runs g with a configuration; see StartGateway.
+func runGateway(t testing.TB, g *Gateway, yaml string, host *Host) *Gateway {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "mediagate.yaml")
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
 		t.Fatalf("lab: write configuration: %v", err)
 	}
-	g := &Gateway{Addr: s.Listen, Records: s.Records}
-	g.Proc = Start(t, Command{Path: binary, Args: []string{"run", "-c", file}, Host: host})
-	waitListen(t, g.Proc, s.Listen)
+	g.Proc = Start(t, Command{Path: Binary(t), Args: []string{"run", "-c", file}, Host: host})
+	waitListen(t, g.Proc, g.Addr)
 	t.Cleanup(func() {
 		// The first signal drains; the second ends what a test left running.
 		g.Signal(syscall.SIGTERM)

@@ -44,14 +44,18 @@ func VLC(scheme string) MMSKind {
 		kind.Transport = "udp"
 	}
 	kind.command = func(_ testing.TB, url, file string) (string, []string) {
-		args := []string{"vlc", "-I", "dummy", "--no-color", "--demux", "dump", "--demuxdump-file", file, url, "vlc://quit"}
-		if os.Geteuid() != 0 {
-			return args[0], args[1:]
-		}
-		id := fmt.Sprint(nobody)
-		return "setpriv", append([]string{"--reuid", id, "--regid", id, "--clear-groups", "--"}, args...)
+		return asNobody("vlc", []string{"-I", "dummy", "--no-color", "--demux", "dump", "--demuxdump-file", file, url, "vlc://quit"})
 	}
 	return kind
+}
+
+// asNobody is a command that runs a program as nobody if the test is root's.
+func asNobody(path string, args []string) (string, []string) {
+	if os.Geteuid() != 0 {
+		return path, args
+	}
+	id := fmt.Sprint(nobody)
+	return "setpriv", append([]string{"--reuid", id, "--regid", id, "--clear-groups", "--", path}, args...)
 }
 
 // FFmpegMMS is ffmpeg(1) over TCP, the only way of MMS that it has. It does not

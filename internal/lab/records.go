@@ -15,6 +15,7 @@ import (
 type Record struct {
 	V             int            `json:"v"`
 	ID            string         `json:"id"`
+	Viewer        string         `json:"viewer"`
 	VirtualServer string         `json:"virtual_server"`
 	Protocol      string         `json:"protocol"`
 	Transport     string         `json:"transport"`

@@ -1,0 +1,72 @@
+package lab
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"mediagate/internal/asf"
+)
+
+// TestRunOfASF: a gap, a changed bit, another order and another header are seen;
+// where a player joins, and what it had begun of its last packet, are not.
+func TestRunOfASF(t *testing.T) {
+	file := SampleASF(t)
+	parsed, err := asf.Parse(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, size := len(parsed.Header), parsed.PacketSize
+	packets := func(from, to int) []byte { return file[header+from*size : header+to*size] }
+	dump := func(parts ...[]byte) []byte { return slices.Concat(append([][]byte{parsed.Header}, parts...)...) }
+	other := dump(packets(0, 100))
+	flipped := dump(packets(30, 60))
+	flipped[header+20*size] ^= 1
+	beginning := slices.Clone(other)
+	beginning[40] ^= 1
+	for _, tc := range []struct {
+		name string
+		got  []byte
+		want bool
+	}{
+		{"all", other, true},
+		{"the middle", dump(packets(30, 60)), true},
+		{"a part of the last", dump(packets(30, 60), packets(60, 61)[:7]), true},
+		{"a gap", dump(packets(30, 40), packets(41, 60)), false},
+		{"twice", dump(packets(30, 40), packets(39, 60)), false},
+		{"order", dump(packets(40, 50), packets(30, 40)), false},
+		{"one bit", flipped, false},
+		{"beyond the other's", dump(packets(90, 110)), false},
+		{"few", dump(packets(30, 35)), false},
+		{"header", beginning, false},
+		{"nothing", nil, false},
+	} {
+		if diff := RunOfASF(tc.got, other, 10); (diff == "") != tc.want {
+			t.Errorf("%s: %q", tc.name, diff)
+		}
+	}
+}
+
+// TestRunOfFrames: the same of frames, over the end of the file too.
+func TestRunOfFrames(t *testing.T) {
+	file := Frames(t, SampleASF(t))
+	lines := bytes.SplitAfter(file, []byte{'\n'})
+	part := func(from, to int) []byte { return bytes.Join(lines[from:to], nil) }
+	n := len(lines)
+	for _, tc := range []struct {
+		name string
+		got  []byte
+		want bool
+	}{
+		{"all", file, true},
+		{"the middle", part(100, n-100), true},
+		{"over the end", slices.Concat(part(n/2, n), part(0, n/2-50)), true},
+		{"a gap", slices.Concat(part(50, 200), part(210, n)), false},
+		{"few", part(100, 120), false},
+		{"nothing", nil, false},
+	} {
+		if diff := RunOfFrames(tc.got, file, 50); (diff == "") != tc.want {
+			t.Errorf("%s: %q", tc.name, diff)
+		}
+	}
+}
