@@ -70,3 +70,26 @@ func TestRunOfFrames(t *testing.T) {
 		}
 	}
 }
+
+// TestDiffTail: only the end of a file is one, and not all of it.
+func TestDiffTail(t *testing.T) {
+	file := Frames(t, SampleASF(t))
+	lines := bytes.SplitAfter(file, []byte{'\n'})
+	n := len(lines)
+	for _, tc := range []struct {
+		name string
+		got  []byte
+		want bool
+	}{
+		{"the end", bytes.Join(lines[n/2:], nil), true},
+		{"all", file, false},
+		{"but one", bytes.Join(lines[n/2:n-2], nil), true},
+		{"few", bytes.Join(lines[n-60:], nil), false},
+		{"the middle", bytes.Join(lines[n/4:n/4*3], nil), false},
+		{"nothing", nil, false},
+	} {
+		if diff := DiffTail(tc.got, file, 50, 1); (diff == "") != tc.want {
+			t.Errorf("%s: %q", tc.name, diff)
+		}
+	}
+}

@@ -149,6 +149,28 @@ func DiffFrames(got, want []byte) string {
 	return ""
 }
 
+// DiffTail compares frames like DiffFrames with the last ones of a file: of each
+// stream at least as many as least, but not all; up to lack may be missing at the
+// end. It gives "" if they are equal.
+func DiffTail(got, want []byte, least, lack int) string {
+	g, w := frames(got), frames(want)
+	for stream, all := range w {
+		have := g[stream]
+		if len(have) < least || len(have) >= len(all) {
+			return fmt.Sprintf("%d frames of stream %s, want at least %d of %d", len(have), stream, least, len(all))
+		}
+		equal := false
+		for n := range lack + 1 {
+			from := max(0, len(all)-n-len(have))
+			equal = equal || slices.Equal(have, all[from:len(all)-n])
+		}
+		if !equal {
+			return fmt.Sprintf("the %d frames of stream %s are not its last ones", len(have), stream)
+		}
+	}
+	return ""
+}
+
 // frames reads lines like "0,  12,  12,  1,  31104, 0x1bcfa2ff, F=0x0": stream,
 // two times, duration, size, checksum, flags.
 func frames(lines []byte) map[string][]string {
