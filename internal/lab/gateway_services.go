@@ -57,11 +57,7 @@ func (s Services) YAML(records string) string {
 	b.WriteString("    nodes:\n")
 	for _, n := range s.Nodes {
 		fmt.Fprintf(&b, "      - {name: %s, address: %s, ports: {", n.Name, n.Addr)
-		for _, p := range s.Protocols {
-			port := n.Ports[p]
-			if port == 0 {
-				port = UsualPort(p)
-			}
+		for p, port := range n.Ports {
 			fmt.Fprintf(&b, "%s: %d, ", p, port)
 		}
 		b.WriteString("}}\n")
