@@ -22,9 +22,10 @@ type key struct {
 type player struct {
 	keys    []key // the one that was used longest ago first
 	pool    *balancer.Pool
-	node    string // "" before one was chosen
-	session *session
-	busy    int // requests under way: it is not forgotten while there are any
+	node    string              // "" before one was chosen
+	session *session            // the latest
+	byPath  map[string]*session // that have not ended, the latest of each path
+	busy    int                 // requests under way: it is not forgotten while there are any
 	last    time.Time
 	place   *list.Element
 }

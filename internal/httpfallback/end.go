@@ -165,6 +165,9 @@ func (p *Proxy) endLocked(s *session) {
 	if s.player.session == s {
 		s.player.session = nil
 	}
+	if s.player.byPath[s.path] == s {
+		delete(s.player.byPath, s.path)
+	}
 	p.closing.Add(1) // Close waits until the record was handed over
 }
 

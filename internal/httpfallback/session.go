@@ -55,6 +55,9 @@ func (p *Proxy) begin(ex *exchange) {
 		p.players.name(pl, ex.link.client.Addr(), ex.pragma, ex.wmsp)
 	}
 	s := pl.session
+	if same := pl.byPath[ex.in.URL.Path]; same != nil && ex.wmsp {
+		s = same // two players with one constant GUID may take turns
+	}
 	if s == nil || s.ended || s.isAnother(ex) {
 		s = p.newSessionLocked(pl, ex, now)
 	}
@@ -103,7 +106,10 @@ func (p *Proxy) newSessionLocked(pl *player, ex *exchange, now time.Time) *sessi
 	s.timer.Stop()
 	p.sessions[s] = struct{}{}
 	p.live.Add(1)
-	pl.session = s
+	if pl.byPath == nil {
+		pl.byPath = make(map[string]*session)
+	}
+	pl.session, pl.byPath[s.path] = s, s
 	return s
 }
 

@@ -93,6 +93,34 @@ func TestOrdinaryBeside(t *testing.T) {
 	}
 }
 
+// TestTakingTurns: two players of one address that say the same of themselves, and ask in turn for two clips, have a record
+// each, with their describes.
+func TestTakingTurns(t *testing.T) {
+	origin := &wms{issued: map[string]bool{}}
+	o := newOrigin(t, "127.0.0.131", origin.answer)
+	w := newWorld(t, func(c *Config) { c.Linger = 200 * time.Millisecond }, o.addr)
+	const guid = "Pragma: xClientGUID={c77e7400-738a-11d2-9add-0020af0a3278}"
+	for range 3 {
+		for _, path := range []string{"/a", "/b"} {
+			w.ask(requestOf("GET", path, guid))
+		}
+	}
+	for _, r := range w.ended(2) {
+		if r.Requests != 3 || r.FromOrigin.Packets != 6 || r.End.String() != "-T" {
+			t.Errorf("record %+v", r)
+		}
+	}
+	if w.proxy.mu.Lock(); len(w.proxy.players.players) == 0 {
+		t.Error("the player is forgotten")
+	}
+	for _, pl := range w.proxy.players.players {
+		if len(pl.byPath) != 0 || pl.session != nil {
+			t.Errorf("ended sessions are kept: %v", pl.byPath)
+		}
+	}
+	w.proxy.mu.Unlock()
+}
+
 // TestPausedSession: KeepAlives hold a session for as long as the origin says that it does.
 func TestPausedSession(t *testing.T) {
 	o := newOrigin(t, "127.0.0.131", says("HTTP/1.1 200 OK\r\nPragma: no-cache, timeout=60000\r\nContent-Length: 0\r\n\r\n"))
