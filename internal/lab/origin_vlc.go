@@ -3,6 +3,8 @@ package lab
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -10,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"mediagate/internal/asf"
 )
@@ -46,6 +49,20 @@ func StartVLCOrigin(t testing.TB, addr netip.Addr) *VLCOrigin {
 		"--sout", fmt.Sprintf("#std{access=mmsh,mux=asfh,dst=%s/%s}", o.Addr, o.Path()), "vlc://quit"})
 	o.Proc = Start(t, Command{Path: path, Args: args, Env: []string{"HOME=" + dir, "XDG_RUNTIME_DIR=" + dir}})
 	waitListen(t, o.Proc, o.Addr)
+	// It listens before it has a stream; until it has the header it says 404, or
+	// nothing at all.
+	client := http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	described := func() bool {
+		res, err := client.Get("http://" + o.Addr.String() + "/" + o.Path())
+		if err != nil {
+			return false
+		}
+		header, err := io.ReadAll(io.LimitReader(res.Body, 1<<16))
+		return res.Body.Close() == nil && err == nil && res.StatusCode == http.StatusOK && len(header) > 0
+	}
+	if !Eventually(startLimit, described) {
+		t.Fatalf("lab: VLC serves no stream\n%s", o.Output())
+	}
 	return o
 }
 
