@@ -74,3 +74,25 @@ func TestHTTPOrdinary(t *testing.T) {
 		t.Errorf("records: %+v", records)
 	}
 }
+
+// TestHTTPPlayersOriginKilled: an origin is killed while it plays. Each player
+// sees its connection end and ends too; the record says whose fault it was.
+func TestHTTPPlayersOriginKilled(t *testing.T) {
+	lab.NeedRoot(t)
+	kinds := lab.HTTPPlayers()
+	dir := mediaFolder(t, lab.SampleASF(t), filesOf(kinds)...)
+	from := lab.StartEmbeddedOrigin(t, lab.Loopback(t), nil, "--dir", dir)
+	gw := webProgram(t, lab.Services{}, lab.ServiceNode{Name: "doomed", Addr: from.Addr})
+	plays := startEach(t, kinds, gw.Addr.Addr())
+	from.Kill()
+	for _, p := range plays {
+		p.WaitExit(playLimit)
+	}
+	records := gw.FinalRecords(t)
+	for _, kind := range kinds {
+		media, _ := ofFile(records, fileOf(kind))
+		if len(media) != 1 || media[0].End != "OP" || !strings.Contains(media[0].Why, "doomed") || media[0].ToClient != media[0].FromOrigin {
+			t.Errorf("%s: records: %+v", kind.Name, media)
+		}
+	}
+}
