@@ -1,6 +1,6 @@
 // Package lab is the test bed: it starts programs that we did not write around
-// the gateway (FFmpeg, GStreamer, MPlayer, VLC, libmms, GStreamer's RTSP server,
-// an origin on gortsplib), counts what they decode, compares what they write with
+// the gateway (FFmpeg, GStreamer, MPlayer, VLC, libmms, curl, GStreamer's RTSP
+// server, VLC's of HTTP, an origin on gortsplib), counts what they decode, compares what they write with
 // what was played, takes captures apart with Wireshark's dissectors, reads the
 // session records, builds network namespaces and looks for leaks.
 //
