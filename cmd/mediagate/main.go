@@ -85,7 +85,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetVersionTemplate("mediagate {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
-	root.AddCommand(newRun(), newCheck(), newDemo(), newOrigin(), newPlay())
+	root.AddCommand(newRun(), newCheck(), newDemo(), newOrigin(), newPlay(), newDecode())
 	return root
 }
 

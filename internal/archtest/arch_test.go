@@ -17,7 +17,8 @@ import (
 // doors is the plan: each room with the rooms it may import. A room that is not here may not be built; a row may wait
 // for its room.
 var doors = map[string][]string{
-	"cmd/mediagate": {"gateway", "internal/config", "internal/origin", "internal/player", "internal/capture"},
+	"cmd/mediagate": {"gateway", "internal/config", "internal/origin", "internal/player", "internal/capture",
+		"internal/decode"},
 	"gateway": {"rtsp", "mms", "udprelay", "balancer", "internal/config", "internal/httpfallback", "internal/transparent",
 		"internal/trafficip", "internal/cluster", "internal/admin", "internal/sessionlog", "internal/capture", "internal/steer"},
 	"rtsp":                  {"rtsp/rtspwire", "udprelay", "balancer", "internal/sessionlog"},
@@ -31,6 +32,7 @@ var doors = map[string][]string{
 	"internal/capture":      {},
 	"internal/cluster":      {},
 	"internal/config":       {},
+	"internal/decode":       {"rtsp/rtspwire", "mms/mmswire"},
 	"internal/httpfallback": {"balancer", "internal/sessionlog"},
 	"internal/origin":       {"internal/asf", "mms/mmswire"},
 	"internal/player":       {"internal/asf", "mms/mmswire"},
