@@ -18,7 +18,8 @@ func TestMain(m *testing.M) {
 // TestScripts runs the program as a person would; each file in testdata/script is one story.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir:   "testdata/script",
+		Setup: captures,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"freeport": freePort,
 			"holdport": holdPort,
