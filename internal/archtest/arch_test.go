@@ -43,6 +43,7 @@ var doors = map[string][]string{
 	"internal/archtest":     {},
 	"internal/e2e":          {anyRoom},
 	"internal/lab":          {anyRoom},
+	"internal/rig":          {anyRoom},
 }
 
 // anyRoom is the door of a test bed: it may enter every room, and only test beds and tests may enter it.

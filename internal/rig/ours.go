@@ -1,0 +1,139 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"runtime"
+
+	"go.uber.org/zap"
+
+	"mediagate/udprelay"
+)
+
+// roleVariable in the environment makes this program one of the relays of the bed.
+const roleVariable = "MEDIAGATE_RIG_ROLE"
+
+// ours is udprelay in a process of its own.
+type ours struct {
+	engine string
+	made   made
+	*process
+}
+
+// order tells the process what to make, flows what it made.
+type order struct {
+	Engine string
+	Flows  int
+}
+
+type made struct {
+	Engine string
+	Ports  []uint16 // of the origin legs
+	Before int64    // resident memory before the flows were there
+	After  int64    // and with them
+}
+
+func (o *ours) open(_ context.Context, _ *bed, flows int) ([]netip.AddrPort, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("rig: find program: %w", err)
+	}
+	if o.process, err = startProcess(self, nil, []string{roleVariable + "=relay"}); err != nil {
+		return nil, err
+	}
+	if err = o.say(order{Engine: o.engine, Flows: flows}); err != nil {
+		return nil, err
+	}
+	if err = o.hear(&o.made); err != nil {
+		return nil, err
+	}
+	to := make([]netip.AddrPort, flows)
+	for i := range to {
+		to[i] = netip.AddrPortFrom(gatewayOrigin, o.made.Ports[i])
+	}
+	return to, nil
+}
+
+func (o *ours) pids() []int {
+	if o.process == nil {
+		return nil
+	}
+	return []int{o.pid()}
+}
+
+func (o *ours) close() {
+	if o.process != nil {
+		o.process.close()
+	}
+}
+
+// relayRole is the process: it reads an order, makes the flows, answers, and ends with its standard input.
+func relayRole(in io.Reader, out io.Writer) error {
+	lines := bufio.NewScanner(in)
+	if !lines.Scan() {
+		return fmt.Errorf("rig: read order: %w", io.ErrUnexpectedEOF)
+	}
+	var want order
+	if err := json.Unmarshal(lines.Bytes(), &want); err != nil {
+		return fmt.Errorf("rig: read order: %w", err)
+	}
+	relay, err := udprelay.New(relayConfig(want.Engine))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = relay.Close() }()
+	answer := made{Engine: want.Engine}
+	if answer.Ports, err = makeFlows(relay, want.Flows, &answer); err != nil {
+		return err
+	}
+	if err := json.NewEncoder(out).Encode(answer); err != nil {
+		return fmt.Errorf("rig: answer: %w", err)
+	}
+	for lines.Scan() {
+	}
+	return nil
+}
+
+// relayConfig is the gateway's own, with room for the flows.
+func relayConfig(string) udprelay.Config {
+	return udprelay.Config{
+		ClientPorts: udprelay.PortRange{Lo: mediaPort, Hi: mediaPort + 1},
+		OriginPorts: udprelay.PortRange{Lo: 20000, Hi: 39999},
+		Logger:      zap.NewNop(),
+	}
+}
+
+// makeFlows does for each flow what a session does.
+func makeFlows(relay *udprelay.Relay, n int, m *made) (ports []uint16, err error) {
+	if err := relay.Open(gatewayClient); err != nil {
+		return nil, err
+	}
+	runtime.GC()
+	if m.Before, err = resident(os.Getpid()); err != nil {
+		return nil, err
+	}
+	for i := range n {
+		f, err := relay.Reserve(udprelay.Spec{ClientLocal: gatewayClient, OriginLocal: gatewayOrigin})
+		if err != nil {
+			return nil, err
+		}
+		to := viewer(i)
+		if err := f.Connect(udprelay.Client, udprelay.Peer{Addr: to.Addr(), RTP: to.Port(), RTCP: to.Port() + 1}); err != nil {
+			return nil, err
+		}
+		if err := f.Connect(udprelay.Origin, udprelay.Peer{Addr: originAddr, RTP: mediaPort, RTCP: mediaPort + 1}); err != nil {
+			return nil, err
+		}
+		ports = append(ports, f.OriginPair().RTP)
+	}
+	runtime.GC()
+	m.After, err = resident(os.Getpid())
+	return ports, err
+}
