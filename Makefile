@@ -3,13 +3,15 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 FUZZTIME ?= 10s
 BENCH    ?= .
+SOAK     ?= 10m
+SESSIONS ?= 2000
 
 # The version is stamped below; asking git again fails in a clone that another user owns.
 export GOFLAGS := -buildvcs=false $(GOFLAGS)
 export FUZZTIME
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test setup static unit fuzz players bench cover sample help clean
+.PHONY: build demo test setup static unit fuzz players soak bench cover sample help clean
 
 build: ## build bin/mediagate with its version
 	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/mediagate ./cmd/mediagate
@@ -33,6 +35,9 @@ fuzz: ## each fuzz target for FUZZTIME; make fuzz TARGET=FuzzReader for one
 
 players: ## real players, origins and network namespaces
 	@.ci/test.sh players
+
+soak: ## players come and go, SESSIONS at a time for SOAK (2000, 10m); nothing may be left of them
+	@.ci/test.sh soak $(SOAK) $(SESSIONS)
 
 bench: ## benchmarks; make bench BENCH=Forward for some
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs the tests: .ci/test.sh unit | players. The players' tests run real programs, each room alone, so that the
-# machine's cores are theirs and their clocks mean something; everything else runs with the race detector.
+# Runs the tests: .ci/test.sh unit | players | soak TIME SESSIONS. The players' tests run real programs, each room alone,
+# so that the machine's cores are theirs and their clocks mean something; everything else runs with the race detector,
+# the short soak after the players too. The long one runs without: it is about memory, which the detector multiplies.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,10 +14,16 @@ unit)
 	go test -race -shuffle=on -timeout 10m "${rooms[@]}"
 	;;
 players)
-	go test -count=1 -p 1 -timeout 20m "${players[@]}"
+	go test -count=1 -p 1 -timeout 20m -skip '^TestSoak$' "${players[@]}"
+	go test -race -count=1 -timeout 5m -run '^TestSoak$' ./internal/e2e
+	;;
+soak)
+	export MEDIAGATE_SOAK=${2:?for how long} MEDIAGATE_SOAK_SESSIONS=${3:?how many at a time}
+	ulimit -n "$(ulimit -Hn)"
+	go test -count=1 -v -timeout 0 -run '^TestSoak$' ./internal/e2e
 	;;
 *)
-	echo "usage: .ci/test.sh unit | players" >&2
+	echo "usage: .ci/test.sh unit | players | soak TIME SESSIONS" >&2
 	exit 2
 	;;
 esac

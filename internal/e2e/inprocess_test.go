@@ -29,7 +29,15 @@ func embed(t *testing.T, s lab.Settings, nodes ...lab.Node) *inProcess {
 	s.Nodes = nodes
 	s.Monitor = "{interval: 0s}" // its probes come and go while descriptors are counted
 	s.Records = filepath.Join(t.TempDir(), "sessions.jsonl")
-	cfg, err := config.Parse("e2e.yaml", []byte(s.YAML()))
+	return runInProcess(t, s, s.YAML())
+}
+
+// runInProcess runs a gateway of a configuration file until the end of the
+// test. s says what the test knows of it: where it listens, where its records
+// are.
+func runInProcess(t *testing.T, s lab.Settings, yaml string) *inProcess {
+	t.Helper()
+	cfg, err := config.Parse("e2e.yaml", []byte(yaml))
 	if err != nil {
 		t.Fatalf("configuration: %v", err)
 	}
@@ -63,11 +71,17 @@ func (g *inProcess) URL(path string) string { return lab.URL(g.settings.Listen, 
 // must be closed.
 func (g *inProcess) rests(t *testing.T) {
 	t.Helper()
+	g.empties(t)
+	g.before.Check(t)
+}
+
+// empties waits until the gateway has no session, flow or lease.
+func (g *inProcess) empties(t *testing.T) {
+	t.Helper()
 	lab.Eventually(recordLimit, func() bool { return g.Sessions() == 0 && g.Flows() == 0 && g.leases() == 0 })
 	if s, f, l := g.Sessions(), g.Flows(), g.leases(); s != 0 || f != 0 || l != 0 {
 		t.Errorf("left over: %d sessions, %d flows, %d leases", s, f, l)
 	}
-	g.before.Check(t)
 }
 
 // leases is the number of sessions that hold a node.
