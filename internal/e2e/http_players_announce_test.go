@@ -54,14 +54,15 @@ func TestHTTPPlayersAnnounced(t *testing.T) {
 		})
 	}
 	var ways []string
-	for _, r := range gw.FinalRecords(t) {
+	records := gw.FinalRecords(t)
+	for _, r := range records {
 		if r.FirstMedia != nil {
 			ways = append(ways, r.Protocol+" "+r.Transport+" "+r.End)
 		}
 	}
 	slices.Sort(ways)
 	if want := []string{"http http -T", "mms interleaved -T", "mms udp -T", "rtsp interleaved -T", "rtsp udp -T"}; !slices.Equal(ways, want) {
-		t.Errorf("records: %q, want %q", ways, want)
+		t.Errorf("records: %q, want %q: %+v", ways, want, records)
 	}
 }
 

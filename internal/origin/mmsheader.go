@@ -15,6 +15,10 @@ const (
 	pairFirst   = 0xf0f0f000 // LocationId
 	pairNoise   = 1464       // [MS-MMSP] 3.2.5.8
 	changeFlag  = 0xff       // dwTcpHdrIncarnation of [MS-MMSP] 2.2.4.12
+	// headStart is what ReportReadBlock has before the header's first datagram, which is not sent after it but beside it.
+	// Observed: VLC gives up if the datagram is there first, and behind a gateway, which reads messages but only forwards
+	// datagrams, it was in 1 of 20 plays.
+	headStart = 20 * time.Millisecond
 )
 
 // readBlock answers ReadBlock, and has the header sent. [MS-MMSP] 3.2.5.8.
@@ -50,6 +54,9 @@ func (c *mmsConn) readBlock(m *mmswire.ReadBlock) error {
 // 3.2.5.8.1. It returns false if it was stopped or the connection broke.
 func (c *mmsConn) sendHeader(k *clock, f *asf.File, incarnation uint8, to netip.AddrPort) bool {
 	due := time.Now()
+	if to.IsValid() {
+		due = due.Add(headStart)
+	}
 	rest := f.Header
 	for n := uint32(0); len(rest) > 0; n++ {
 		d := mmswire.Data{LocationID: n, PlayIncarnation: incarnation, AFFlags: headerPiece, Payload: rest[:min(f.PacketSize, len(rest))]}
