@@ -63,6 +63,9 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	if err := moreFiles(); err != nil {
+		return err
+	}
 	return o.point(ctx, out)
 }
 
@@ -83,6 +86,21 @@ func (o options) point(ctx context.Context, out io.Writer) error {
 			fmt.Fprintf(out, "%-10s cpu %6.2f us (process %5.2f, core %5.2f) rate %7.0f lost %d of %d order %d late %d p50 %d p99 %d us rss %d MiB session %d B\n",
 				f.Relay, f.CPU, f.Process, f.Core, f.Rate, f.Lost, f.Sent, f.Order, f.Late, f.P50, f.P99, f.Memory>>20, f.Session)
 		}
+	}
+	return nil
+}
+
+// moreFiles raises the limit of open files to what is allowed: relays have a socket and more for each session. Set, and
+// not only raised by Go, it is their limit too.
+func moreFiles() error {
+	var l unix.Rlimit
+	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l)
+	if err == nil {
+		l.Cur = l.Max
+		err = unix.Setrlimit(unix.RLIMIT_NOFILE, &l)
+	}
+	if err != nil {
+		return fmt.Errorf("rig: raise the limit of open files: %w", err)
 	}
 	return nil
 }

@@ -85,9 +85,7 @@ func measure(ctx context.Context, receive, name string, l load, window time.Dura
 		}
 		f.Memory += m
 	}
-	if o, ok := r.(*ours); ok {
-		f.Session = (o.made.After - o.made.Before) / int64(l.Flows)
-	}
+	f.Session = r.session()
 	return f, nil
 }
 

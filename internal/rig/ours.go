@@ -61,18 +61,11 @@ func (o *ours) open(_ context.Context, _ *bed, flows int) ([]netip.AddrPort, err
 	return to, nil
 }
 
-func (o *ours) pids() []int {
-	if o.process == nil {
-		return nil
-	}
-	return []int{o.pid()}
-}
+func (o *ours) pids() []int { return processIDs(o.process) }
 
-func (o *ours) close() {
-	if o.process != nil {
-		o.process.close()
-	}
-}
+func (o *ours) close() { closeProcess(o.process) }
+
+func (o *ours) session() int64 { return (o.made.After - o.made.Before) / int64(len(o.made.Ports)) }
 
 // relayRole is the process: it reads an order, makes the flows, answers, and ends with its standard input.
 func relayRole(in io.Reader, out io.Writer) error {

@@ -26,6 +26,8 @@ type process struct {
 	in     io.WriteCloser
 	lines  *bufio.Scanner // of what it writes to standard output
 	errors *lastWords
+
+	reading sync.Mutex // of lines, once swallow may be called
 }
 
 // endGrace is how long a program may take to end.
@@ -64,6 +66,20 @@ func startProcess(name string, args, env []string) (*process, error) {
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
+// processIDs is a relay's pids, and closeProcess its close: a relay that could not be started has no process.
+func processIDs(p *process) []int {
+	if p == nil {
+		return nil
+	}
+	return []int{p.pid()}
+}
+
+func closeProcess(p *process) {
+	if p != nil {
+		p.close()
+	}
+}
+
 // say writes one line of JSON to the program.
 func (p *process) say(v any) error {
 	if err := json.NewEncoder(p.in).Encode(v); err != nil {
@@ -83,6 +99,14 @@ func (p *process) hear(v any) error {
 	return nil
 }
 
+// swallow reads what nobody asks for, so that it does not block the program.
+func (p *process) swallow() {
+	p.reading.Lock()
+	defer p.reading.Unlock()
+	for p.lines.Scan() {
+	}
+}
+
 // close ends the program and waits for it.
 func (p *process) close() {
 	_ = p.in.Close()
@@ -94,8 +118,7 @@ func (p *process) close() {
 			_ = syscall.Kill(-p.pid(), syscall.SIGKILL)
 		}
 	})
-	for p.lines.Scan() { // Wait must not come before the end of the output
-	}
+	p.swallow() // Wait must not come before the end of the output
 	_ = p.cmd.Wait()
 	ended()
 }

@@ -17,6 +17,8 @@ type relay interface {
 	open(ctx context.Context, b *bed, flows int) ([]netip.AddrPort, error)
 	// pids are the processes whose time is the relay's, none if the kernel is the relay.
 	pids() []int
+	// session is what one session adds to the resident memory, in bytes.
+	session() int64
 	// close ends it.
 	close()
 }
@@ -35,6 +37,10 @@ func newRelay(name string) (relay, error) {
 		return nat{}, nil
 	case "plain", "fast", "steer":
 		return &ours{engine: name}, nil
+	case "rtpengine":
+		return &rtpengine{}, nil
+	case "coturn":
+		return &coturn{}, nil
 	}
 	return nil, fmt.Errorf("rig: choose relay: there is no %q", name)
 }
@@ -50,8 +56,9 @@ func (routing) open(ctx context.Context, b *bed, flows int) ([]netip.AddrPort, e
 	return to, b.in(ctx, gatewayHost, "sysctl", "-qw", "net.ipv4.ip_forward=1")
 }
 
-func (routing) pids() []int { return nil }
-func (routing) close()      {}
+func (routing) pids() []int    { return nil }
+func (routing) session() int64 { return 0 }
+func (routing) close()         {}
 
 // nat is the kernel's forwarding with both addresses rewritten, as the recipe did that this project replaces: a port of
 // the gateway for each flow towards the origin, and one for all towards the clients.
@@ -88,8 +95,9 @@ func (nat) open(ctx context.Context, b *bed, flows int) ([]netip.AddrPort, error
 	return to, b.in(ctx, gatewayHost, "sysctl", "-qw", "net.ipv4.ip_forward=1")
 }
 
-func (nat) pids() []int { return nil }
-func (nat) close()      {}
+func (nat) pids() []int    { return nil }
+func (nat) session() int64 { return 0 }
+func (nat) close()         {}
 
 // resident is the resident memory of a process in bytes.
 func resident(pid int) (int64, error) {
