@@ -109,7 +109,7 @@ func shortKind(kind string) string {
 func joinedText(f *Flow) string {
 	var words []string
 	if (f.Kind == "rtp" || f.Kind == "mms") && !f.isPayload() {
-		words = append(words, "empty, opens the way")
+		words = append(words, "no media, opens the way")
 	}
 	if f.Joined != "" && f.Joined != "negotiated" && f.Joined != "to server" {
 		words = append(words, strings.ToUpper(f.Joined))

@@ -14,7 +14,7 @@ func (d *decoder) judgeMedia(c *Conversation, m *Media) {
 	d.judgeWays(c, m)
 	for _, f := range m.Flows {
 		d.judgeUnreachable(c, f)
-		if f.isPayload() && f.toServer == m.Published {
+		if f.isPayload() {
 			packets += f.Packets
 			if f.Last.After(last) {
 				last = f.Last
@@ -30,8 +30,12 @@ func (d *decoder) judgeMedia(c *Conversation, m *Media) {
 	d.judgeSilence(c, m, last)
 }
 
-// isPayload leaves out reports and requests, and the empty packets by which players open a NAT.
+// isPayload leaves out reports and requests, and the packets by which players open a NAT: empty ones, or whatever goes to a
+// server that sends.
 func (f *Flow) isPayload() bool {
+	if f.media != nil && f.toServer != f.media.Published {
+		return false
+	}
 	return (f.Kind == "rtp" || f.Kind == "mms") && f.Bytes > f.Packets*rtpHeader
 }
 
