@@ -15,6 +15,7 @@ type decoder struct {
 	rep     *Report
 	frags   fragments
 	conns   map[connKey]*conn
+	queue   []queued
 	pending int // bytes that wait in all streams
 	text    int64
 	events  int
@@ -139,13 +140,14 @@ func ifaceName(all []Interface, i int, ifindex uint32) string {
 }
 
 // report takes a conversation into the report, if there is room.
-func (d *decoder) report(c *Conversation) {
+func (d *decoder) report(c *Conversation) bool {
 	if len(d.rep.Conversations) >= d.lim.Conversations {
 		d.left.conversations++
-		return
+		return false
 	}
 	d.rep.Conversations = append(d.rep.Conversations, c)
 	c.ID = len(d.rep.Conversations)
+	return true
 }
 
 // event adds a line to a conversation, if there is room. It returns its place, -1 without one.

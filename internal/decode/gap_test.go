@@ -214,3 +214,59 @@ func TestPendingIsBounded(t *testing.T) {
 		t.Errorf("%d gaps told, want %d", gaps, conns)
 	}
 }
+
+// TestStorm follows a conversation that begins after more connections than are remembered.
+func TestStorm(t *testing.T) {
+	b := newBench(t)
+	for i := range 3000 {
+		b.open(at(fmt.Sprintf("203.0.113.%d:%d", i%250, 1024+i)), wms)
+	}
+	b.rtspDialog(player, wms, wantUDP, grantUDP)
+	b.media(at("192.0.2.11:6000"), at("198.51.100.7:5000"), 7, upTo(5)...)
+	r, err := Read(bytes.NewReader(b.file(linkRaw, nil)), Limits{Connections: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(lines(r)) != 5 || len(r.File.Notes) != 0 {
+		t.Errorf("lines %q, notes %q", lines(r), r.File.Notes)
+	}
+}
+
+// TestJunk follows a connection that says nothing readable after a gap: what is kept of it has a bound, and a message
+// behind it is found.
+func TestJunk(t *testing.T) {
+	b := newBench(t)
+	b.open(player, wms)
+	b.say(player, wms, "OPTIONS rtsp://host/a RTSP/1.0\r\nCSeq: 1\r\n\r\n")
+	b.segment(wms, player, "gone", nil)
+	for i := range 600 {
+		b.say(wms, player, strings.Repeat(string(rune('a'+i%26)), 1000))
+		b.add(b.segment(player, wms, "", nil))
+	}
+	for range 200 { // the longer it hunts, the less often it looks
+		b.say(wms, player, "RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n"+strings.Repeat("z", 200))
+	}
+	r := b.read()
+	if n := strings.Count(strings.Join(lines(r), "\n"), "RTSP/1.0 200 OK"); n < 100 {
+		t.Errorf("%d of 200 answers found", n)
+	}
+}
+
+// TestPublished is media that the client sends.
+func TestPublished(t *testing.T) {
+	b := newBench(t)
+	b.open(player, wms)
+	b.say(player, wms, "SETUP rtsp://host/a RTSP/1.0\r\nCSeq: 1\r\nTransport: "+wantUDP+";mode=record\r\n\r\n")
+	b.say(wms, player, "RTSP/1.0 200 OK\r\nCSeq: 1\r\nSession: 7\r\nTransport: "+grantUDP+";mode=record\r\n\r\n")
+	b.say(player, wms, "RECORD rtsp://host/a RTSP/1.0\r\nCSeq: 2\r\nSession: 7\r\n\r\n")
+	b.say(wms, player, "RTSP/1.0 200 OK\r\nCSeq: 2\r\nSession: 7\r\n\r\n")
+	b.media(at("198.51.100.7:5000"), at("192.0.2.11:6000"), 7, 1, 2, 5)
+	r := b.read()
+	m := r.Conversations[0].Media[0]
+	if !m.Published || len(m.Flows) != 1 || m.Flows[0].lost() != 2 {
+		t.Errorf("published %v, flows %+v", m.Published, m.Flows)
+	}
+	if got := codes(r); len(got) != 1 || got[0] != "lost" {
+		t.Errorf("codes %q", got)
+	}
+}

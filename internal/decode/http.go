@@ -175,7 +175,7 @@ func (t *httpTalk) request(side int, h *httpHead) {
 func (t *httpTalk) claim() {
 	if !t.ours {
 		t.ours = true
-		t.d.report(t.conv)
+		t.none = !t.d.report(t.conv)
 	}
 }
 

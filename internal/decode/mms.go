@@ -23,7 +23,7 @@ type mmsSide struct {
 	feed  feed
 	r     *mmswire.Reader
 	lost  bool
-	tail  []byte
+	hunt  hunt
 	began time.Time
 }
 
@@ -46,7 +46,7 @@ func (t *mmsTalk) dull() bool { return false }
 func (t *mmsTalk) gap(side, n int, at time.Time) {
 	s := &t.sides[side]
 	s.reset()
-	s.lost, s.tail = true, nil
+	s.lost, s.hunt = true, hunt{}
 	t.d.missing(t.conv, side, n, at)
 }
 
@@ -56,7 +56,7 @@ func (t *mmsTalk) close(side int, at time.Time) {
 		t.d.message(t.conv, side, "note", "the connection ends within a packet", nil, at)
 	}
 	s.reset()
-	s.tail = nil
+	s.hunt = hunt{}
 }
 
 func (t *mmsTalk) data(side int, b []byte, at time.Time) {
@@ -76,7 +76,7 @@ func (t *mmsTalk) data(side int, b []byte, at time.Time) {
 			if !errors.Is(err, errMore) {
 				t.d.message(t.conv, side, "note", "not readable as MMS: "+clean(err.Error(), 200), nil, at)
 				s.reset()
-				s.lost, s.tail = true, nil
+				s.lost, s.hunt = true, hunt{}
 			}
 			return
 		}
@@ -91,20 +91,12 @@ func (t *mmsTalk) data(side int, b []byte, at time.Time) {
 	}
 }
 
-// find looks for the next packet in what comes after a gap, nil if there is none yet. A Data packet has no mark: it is
-// taken for one if another one that goes on from it, or a message, follows.
+// find looks for the next packet in what comes after a gap. A Data packet has no mark: it is taken for one if another one
+// that goes on from it, or a message, follows.
 func (s *mmsSide) find(b []byte) []byte {
-	s.tail = append(s.tail, b...)
-	for i := range s.tail {
-		if rest := s.tail[i:]; isMMS(rest) || followed(rest) {
-			b, s.tail, s.lost = rest, nil, false
-			return b
-		}
-	}
-	if len(s.tail) > maxTail+1<<16 {
-		s.tail = append([]byte(nil), s.tail[len(s.tail)-maxTail:]...)
-	}
-	return nil
+	b = s.hunt.add(b, maxTail, func(b []byte) bool { return isMMS(b) || followed(b) })
+	s.lost = b == nil
+	return b
 }
 
 func followed(b []byte) bool {

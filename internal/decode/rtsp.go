@@ -46,8 +46,8 @@ type rtspTalk struct {
 type rtspSide struct {
 	feed  feed
 	r     *rtspwire.Reader
-	lost  bool   // where the next message begins is not known
-	tail  []byte // what came since
+	lost  bool // where the next message begins is not known
+	hunt  hunt // for it
 	began time.Time
 }
 
@@ -79,7 +79,7 @@ func (t *rtspTalk) dull() bool { return false }
 func (t *rtspTalk) gap(side, n int, at time.Time) {
 	s := &t.sides[side]
 	s.reset()
-	s.lost, s.tail = true, nil
+	s.lost, s.hunt = true, hunt{}
 	t.d.missing(t.conv, side, n, at)
 }
 
@@ -89,7 +89,7 @@ func (t *rtspTalk) close(side int, at time.Time) {
 		t.d.message(t.conv, side, "note", "the connection ends within a message", nil, at)
 	}
 	s.reset()
-	s.tail = nil
+	s.hunt = hunt{}
 }
 
 func (t *rtspTalk) data(side int, b []byte, at time.Time) {
@@ -140,7 +140,7 @@ func (t *rtspTalk) failed(side int, err error, at time.Time) bool {
 	t.d.message(t.conv, side, "note", "not readable as RTSP: "+clean(err.Error(), 200), nil, at)
 	if fatal || errors.Is(err, io.ErrNoProgress) {
 		s.reset()
-		s.lost, s.tail = true, nil
+		s.lost, s.hunt = true, hunt{}
 	}
 	return s.lost
 }

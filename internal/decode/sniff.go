@@ -120,6 +120,11 @@ func (d *decoder) sniff(c *conn) {
 
 // begin makes the conversation of a connection.
 func (d *decoder) begin(c *conn, p protocol) {
+	if len(d.rep.Conversations) >= d.lim.Conversations {
+		d.left.conversations++
+		c.ignored = true
+		return
+	}
 	first := c.held[0].at
 	conv := &Conversation{
 		Client: c.ends[c.client], Server: c.ends[1-c.client], Interface: c.iface, Start: first, begun: c.syn && !slices.ContainsFunc(c.held, func(h chunk) bool { return h.gap > 0 }),

@@ -186,10 +186,7 @@ func (d *decoder) conn(src, dst netip.AddrPort, seq uint32, flags byte, at time.
 }
 
 func (d *decoder) newConn(key connKey, src, dst netip.AddrPort, at time.Time) *conn {
-	if len(d.conns) >= d.lim.Connections {
-		d.sweep(at)
-	}
-	if len(d.conns) >= d.lim.Connections {
+	if len(d.conns) >= d.lim.Connections && !d.makeRoom(at) {
 		d.left.connections++
 		return nil
 	}
@@ -199,17 +196,34 @@ func (d *decoder) newConn(key connKey, src, dst netip.AddrPort, at time.Time) *c
 		c.streams[i].missing = func(n int, at time.Time) { d.speak(c, i, nil, n, at) }
 	}
 	d.conns[key] = c
+	d.queue = append(d.queue, queued{key, c})
 	return c
 }
 
-// sweep forgets connections that are of no interest, if there are any.
-func (d *decoder) sweep(at time.Time) {
-	for key, c := range d.conns {
-		if over := c.reset > 0 || c.fins[0] && c.fins[1]; c.ignored || over {
-			d.endConn(c, at)
-			delete(d.conns, key)
+// queued is a connection in the order in which they began.
+type queued struct {
+	key connKey
+	c   *conn
+}
+
+// makeRoom forgets the oldest connection that is over, or that has not said anything of ours. It looks at a few only, so
+// that a storm of connections costs little.
+func (d *decoder) makeRoom(at time.Time) bool {
+	const looks = 16
+	for range min(looks, len(d.queue)) {
+		q := d.queue[0]
+		d.queue = d.queue[1:]
+		switch {
+		case d.conns[q.key] != q.c: // gone before
+		case q.c.talk == nil || q.c.ignored || q.c.fins[0] && q.c.fins[1]:
+			d.endConn(q.c, at)
+			delete(d.conns, q.key)
+			return true
+		default:
+			d.queue = append(d.queue, q)
 		}
 	}
+	return false
 }
 
 // speak hands what is in order to the conversation, or holds it until it is known which protocol that is.

@@ -19,6 +19,7 @@ type wmspReader struct {
 	pairs int
 	skip  int64 // bytes of a $P packet that are still to come
 	lost  bool  // where the next packet begins is not known
+	hunt  hunt
 }
 
 func (r *wmspReader) partial() bool { return len(r.b) > 0 || r.skip > 0 }
@@ -38,18 +39,25 @@ func wmspHead(b []byte) (n int, ok bool) {
 
 // each calls f with every whole packet, framing header included; it returns the sentence of a fault, "" for none.
 func (r *wmspReader) each(b []byte, f func(p []byte)) string {
+	if r.lost {
+		if b = r.hunt.add(b, maxTail, framedWMSP); b == nil {
+			return ""
+		}
+		r.lost = false
+	}
 	r.b = append(r.b, b...)
 	for {
 		k := min(r.skip, int64(len(r.b)))
 		r.skip, r.b = r.skip-k, r.b[k:]
-		if r.skip > 0 || r.lost && !r.find() || len(r.b) < 4 {
+		if r.skip > 0 || len(r.b) < 4 {
 			return ""
 		}
 		n, ok := wmspHead(r.b)
 		switch {
 		case !ok:
-			r.lost = true
-			return fmt.Sprintf("not framed as Windows Media over HTTP is: %x", r.b[:4])
+			fault := fmt.Sprintf("not framed as Windows Media over HTTP is: %x", r.b[:4])
+			*r = wmspReader{lost: true, pairs: r.pairs}
+			return fault
 		case r.b[1] == 'P' && len(r.b) >= 8:
 			f(r.b[:8])
 			r.pair(n - 4)
@@ -76,20 +84,14 @@ func (r *wmspReader) pair(length int) {
 	}
 }
 
-// find looks for the next packet after a gap: one that another follows.
-func (r *wmspReader) find() bool {
-	for i := range r.b {
-		if n, ok := wmspHead(r.b[i:]); ok && r.b[i+1] != 'P' && i+n+4 <= len(r.b) {
-			if _, ok := wmspHead(r.b[i+n:]); ok {
-				r.b, r.lost = r.b[i:], false
-				return true
-			}
-		}
+// framedWMSP reports whether a packet begins here that another follows.
+func framedWMSP(b []byte) bool {
+	n, ok := wmspHead(b)
+	if !ok || b[1] == 'P' || n+4 > len(b) {
+		return false
 	}
-	if len(r.b) > maxTail+1<<17 {
-		r.b = append([]byte(nil), r.b[len(r.b)-maxTail-1<<16:]...)
-	}
-	return false
+	_, ok = wmspHead(b[n:])
+	return ok
 }
 
 // play makes the media that a Play request asks for.
