@@ -15,7 +15,7 @@ unit)
 	;;
 players)
 	go test -count=1 -p 1 -timeout 20m -skip '^TestSoak$' "${players[@]}"
-	go test -race -count=1 -timeout 5m -run '^TestSoak$' ./internal/e2e
+	go test -race -count=1 -timeout 10m -run '^TestSoak$' ./internal/e2e
 	;;
 soak)
 	export MEDIAGATE_SOAK=${2:?for how long} MEDIAGATE_SOAK_SESSIONS=${3:?how many at a time}

@@ -71,14 +71,14 @@ func (g *inProcess) URL(path string) string { return lab.URL(g.settings.Listen, 
 // must be closed.
 func (g *inProcess) rests(t *testing.T) {
 	t.Helper()
-	g.empties(t)
+	g.empties(t, recordLimit)
 	g.before.Check(t)
 }
 
-// empties waits until the gateway has no session, flow or lease.
-func (g *inProcess) empties(t *testing.T) {
+// empties waits for a time until the gateway has no session, flow or lease.
+func (g *inProcess) empties(t *testing.T, limit time.Duration) {
 	t.Helper()
-	lab.Eventually(recordLimit, func() bool { return g.Sessions() == 0 && g.Flows() == 0 && g.leases() == 0 })
+	lab.Eventually(limit, func() bool { return g.Sessions() == 0 && g.Flows() == 0 && g.leases() == 0 })
 	if s, f, l := g.Sessions(), g.Flows(), g.leases(); s != 0 || f != 0 || l != 0 {
 		t.Errorf("left over: %d sessions, %d flows, %d leases", s, f, l)
 	}
