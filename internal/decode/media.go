@@ -42,6 +42,9 @@ func (f *Flow) observe(b []byte, at time.Time, seed maphash.Seed) {
 		f.observeRTP(b, at)
 	case "rtcp":
 		f.observeRTCP(b)
+		if m := f.media; f.Reports.Byes > 0 && m != nil && m.Played != nil && m.Stopped == nil && f.toServer == m.Published {
+			m.Stopped = &at // the sender has said goodbye (RFC 3550, section 6.6)
+		}
 	case "mms":
 		f.print(maphash.Bytes(seed, b), len(b), at)
 		if d, err := mmswire.ParseData(b); err == nil {

@@ -106,6 +106,7 @@ type Media struct {
 	From      []uint16   `json:"server_ports,omitempty"` // those of the server that were negotiated
 	Channels  []uint8    `json:"channels,omitempty"`
 	Published bool       `json:"published,omitempty"` // the client sends it
+	Shares    string     `json:"shares,omitempty"`    // URL of the media in whose packets this one comes, as Windows Media does it
 	Played    *time.Time `json:"played,omitempty"`    // when the server agreed to play
 	Stopped   *time.Time `json:"stopped,omitempty"`   // when it was stopped, or ended by itself
 	Flows     []*Flow    `json:"flows"`
@@ -114,6 +115,7 @@ type Media struct {
 	awaited *time.Time // since when something must come, before it is played
 	conv    *Conversation
 	clocks  map[uint8]uint32
+	ssrc    string
 	resends bool // carries what is sent again, and may stay empty
 }
 

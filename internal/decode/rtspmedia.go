@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -60,6 +61,10 @@ func (t *rtspTalk) setup(q asked, a *rtspwire.Response, at time.Time) {
 	m := t.d.negotiated(t.conv, specs[0], wanted)
 	m.URL, m.session, m.clocks = q.url, sessionID(&a.Header), t.clocks
 	m.resends = t.resends != "" && strings.HasSuffix(q.url, t.resends)
+	m.ssrc, _ = specs[0].Param("ssrc")
+	if first := t.conv.sharedBy(m); first != nil {
+		m.Shares = first.URL
+	}
 	for i, ch := range m.Channels {
 		if i > 0 && ch == m.Channels[0] {
 			continue
@@ -69,7 +74,23 @@ func (t *rtspTalk) setup(q asked, a *rtspwire.Response, at time.Time) {
 			delete(t.channels[side], ch)
 		}
 	}
-	t.d.expect(m)
+	if m.Shares == "" {
+		t.d.expect(m)
+	}
+}
+
+// sharedBy finds the media of the same session that has the client's ports, or the SSRC, of another: its packets carry both
+// ([MS-RTSP] 2.2.3: ASF packets have the payloads of all streams).
+func (c *Conversation) sharedBy(m *Media) *Media {
+	for _, o := range c.Media {
+		if o == m || o.session != m.session || o.Shares != "" || o.Transport != m.Transport {
+			continue
+		}
+		if m.Transport == "udp" && len(m.Ports) > 0 && slices.Equal(o.Ports, m.Ports) || m.ssrc != "" && o.ssrc == m.ssrc {
+			return o
+		}
+	}
+	return nil
 }
 
 // sessionID is the value of Session without its parameters.

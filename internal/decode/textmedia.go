@@ -8,7 +8,7 @@ import (
 func (p *printer) media(m *Media) {
 	p.line("")
 	p.line("    media  %s", mediaText(m))
-	if len(m.Flows) == 0 {
+	if len(m.Flows) == 0 && m.Shares == "" {
 		p.line("           nothing of it in this capture")
 	}
 	p.flows(m.Flows)
@@ -39,6 +39,9 @@ func mediaText(m *Media) string {
 	}
 	if m.URL != "" {
 		text = m.URL + ", " + text
+	}
+	if m.Shares != "" {
+		text += "; comes in the packets of " + m.Shares
 	}
 	if m.Played == nil {
 		text += "; never played"

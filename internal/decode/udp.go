@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // flowKey tells flows of UDP apart.
@@ -27,7 +28,7 @@ func (d *decoder) udp(p datagram, k packet, iface string) {
 	be := binary.BigEndian
 	key := flowKey{netip.AddrPortFrom(p.src, be.Uint16(b)), netip.AddrPortFrom(p.dst, be.Uint16(b[2:])), iface}
 	b = b[8:]
-	f := d.flow(key, b)
+	f := d.flow(key, b, k.at)
 	if f == nil {
 		return
 	}
@@ -41,9 +42,12 @@ func (d *decoder) udp(p datagram, k packet, iface string) {
 }
 
 // flow finds the flow of a datagram, or makes one if it may be media.
-func (d *decoder) flow(key flowKey, b []byte) *Flow {
+func (d *decoder) flow(key flowKey, b []byte, at time.Time) *Flow {
 	f := d.flows[key]
 	media, way := d.match(key)
+	if media != nil && f == nil && media.Stopped != nil && at.Sub(*media.Stopped) > forgotten {
+		media = nil // another user of the port
+	}
 	if f != nil && (media == nil || f.media == media) {
 		return f
 	}
@@ -67,6 +71,9 @@ func (d *decoder) flow(key flowKey, b []byte) *Flow {
 	d.all = append(d.all, f)
 	return f
 }
+
+// forgotten is how long after its end a media still claims what comes to its port.
+const forgotten = time.Minute
 
 // plausible leaves out what looks like media now and then and is none: name service, time, and the like.
 func plausible(key flowKey) bool {

@@ -114,8 +114,34 @@ func (d *decoder) judgeRefusals(c *Conversation) {
 		case played && r.method != "PLAY":
 			level = levelWarning
 		}
+		switch next := d.nextTry(c); {
+		case r.status == 404 && c.Protocol == "wmsp" && r.url == "/":
+			level, text = levelNote, text+"; so a monitor asks whether the server is there"
+		case next > 0 && !played:
+			level, text = levelWarning, fmt.Sprintf("%s; the player went on and plays in conversation [%d]", text, next)
+		}
 		d.find(level, code, c.ID, "%s", text)
 	}
+}
+
+// nextTry finds the conversation in which a player plays that was refused in another: players go from one way to the next.
+func (d *decoder) nextTry(c *Conversation) int {
+	const rollover = time.Minute
+	for _, o := range d.rep.Conversations {
+		wait := o.Start.Sub(c.Start)
+		if o != c && o.Client.Addr() == c.Client.Addr() && wait >= 0 && wait < rollover &&
+			(path(c.URL) == "" || path(o.URL) == path(c.URL)) && slices.ContainsFunc(o.Media, func(m *Media) bool { return m.Played != nil }) {
+			return o.ID
+		}
+	}
+	return 0
+}
+
+// path is what stands behind the host of a URL, without the stream.
+func path(url string) string {
+	_, rest, _ := strings.Cut(url, "://")
+	_, rest, _ = strings.Cut(rest, "/")
+	return strings.TrimSuffix(rest, "/")
 }
 
 func orRequest(method string) string {

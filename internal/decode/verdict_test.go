@@ -239,3 +239,57 @@ func TestLegs(t *testing.T) {
 		t.Errorf("text %q", r.Findings[0].Text)
 	}
 }
+
+// TestSharedMedia is Windows Media over RTSP: two streams in the packets of one.
+func TestSharedMedia(t *testing.T) {
+	for name, transports := range map[string][2]string{
+		"the same ports": {grantUDP, grantUDP},
+		"the same SSRC":  {overTCP + ";ssrc=00000007", "RTP/AVP/TCP;unicast;interleaved=2-3;ssrc=00000007"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.open(player, wms)
+			for i, tr := range transports {
+				b.say(player, wms, fmt.Sprintf("SETUP rtsp://host/%d RTSP/1.0\r\nCSeq: %d\r\nTransport: %s\r\n\r\n", i, i, tr))
+				b.say(wms, player, fmt.Sprintf("RTSP/1.0 200 OK\r\nCSeq: %d\r\nSession: 7\r\nTransport: %s\r\n\r\n", i, tr))
+			}
+			b.say(player, wms, "PLAY rtsp://host/ RTSP/1.0\r\nCSeq: 5\r\nSession: 7\r\n\r\n")
+			b.say(wms, player, "RTSP/1.0 200 OK\r\nCSeq: 5\r\nSession: 7\r\n\r\n")
+			for n := range uint16(100) {
+				p := rtp(n, uint32(n)*160, 7)
+				b.pass(20 * time.Millisecond)
+				if transports[0] == grantUDP {
+					b.add(b.datagram(at("192.0.2.11:6000"), at("198.51.100.7:5000"), p))
+				} else {
+					b.say(wms, player, fmt.Sprintf("$\x00\x00%c%s", len(p), p))
+				}
+			}
+			r := b.read()
+			m := r.Conversations[0].Media
+			if len(m) != 2 || m[0].Shares != "" || m[1].Shares != "rtsp://host/0" || len(m[0].Flows) != 1 {
+				t.Errorf("media %+v", m)
+			}
+			if got := codes(r); len(got) != 0 {
+				t.Errorf("codes %q", got)
+			}
+		})
+	}
+}
+
+// TestRollover is a player that is refused over RTSP and plays over MMS.
+func TestRollover(t *testing.T) {
+	b := newBench(t)
+	b.open(player, wms)
+	b.say(player, wms, "DESCRIBE rtsp://host/a.wmv RTSP/1.0\r\nCSeq: 1\r\n\r\n")
+	b.say(wms, player, "RTSP/1.0 503 Service Unavailable\r\nCSeq: 1\r\n\r\n")
+	again := netip.AddrPortFrom(player.Addr(), player.Port()+1)
+	b.open(again, wms)
+	b.say(again, wms, "SETUP rtsp://host/a.wmv RTSP/1.0\r\nCSeq: 1\r\nTransport: "+overTCP+"\r\n\r\n")
+	b.say(wms, again, "RTSP/1.0 200 OK\r\nCSeq: 1\r\nSession: 7\r\nTransport: "+overTCP+"\r\n\r\n")
+	b.say(again, wms, "PLAY rtsp://host/a.wmv RTSP/1.0\r\nCSeq: 2\r\nSession: 7\r\n\r\n")
+	b.say(wms, again, "RTSP/1.0 200 OK\r\nCSeq: 2\r\nSession: 7\r\n\r\n")
+	r := b.read()
+	if len(r.Findings) != 1 || r.Findings[0].Level != levelWarning || !strings.HasSuffix(r.Findings[0].Text, "the player went on and plays in conversation [2]") {
+		t.Errorf("findings %+v", r.Findings)
+	}
+}

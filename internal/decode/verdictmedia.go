@@ -68,7 +68,7 @@ func (d *decoder) judgeNoMedia(c *Conversation, m *Media) {
 	if since == nil {
 		since, agreed = m.awaited, "the server agreed to send the header"
 	}
-	if since == nil || m.resends {
+	if since == nil || m.resends || m.Shares != "" {
 		return
 	}
 	until := c.endAt
@@ -94,7 +94,7 @@ func (d *decoder) judgeSilence(c *Conversation, m *Media, last time.Time) {
 		until = *m.Stopped
 	}
 	silent := until.Sub(last)
-	if m.Played == nil || silent < quiet || m.resends {
+	if m.Played == nil || silent < quiet || m.resends || m.Shares != "" {
 		return
 	}
 	d.find(levelWarning, "silence", c.ID, "%s: nothing came in the last %s before %s", m.where(), Seconds(silent), endWords(m))
