@@ -90,7 +90,10 @@ func newRelay(cfg *config.Config, log *zap.Logger) (*udprelay.Relay, error) {
 		Latch:       latchPolicy(cfg.Relay.ClientMedia.Latch),
 		OriginLatch: latchPolicy(cfg.Relay.OriginMedia.Latch),
 		Linger:      time.Duration(cfg.Relay.Linger),
-		Logger:      log.Named("udprelay"),
+
+		ReceiveBuffer: int(cfg.Relay.ReceiveBuffer),
+		SendBuffer:    int(cfg.Relay.SendBuffer),
+		Logger:        log.Named("udprelay"),
 	})
 }
 
@@ -120,6 +123,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.setRecords(records)
 	defer g.closeRecords()
 	defer g.relay.Close()
+	g.prepare()
 	if err := g.listen(ctx); err != nil {
 		return err
 	}

@@ -121,11 +121,13 @@ type Ports struct {
 	HTTP uint16 `yaml:"http"`
 }
 
-// Relay says which UDP ports carry media.
+// Relay says which UDP ports carry media, and how much the kernel keeps of it.
 type Relay struct {
-	ClientMedia ClientMedia `yaml:"client_media"`
-	OriginMedia OriginMedia `yaml:"origin_media"`
-	Linger      Duration    `yaml:"linger"` // how long the ports of a closed flow are drained before they serve again
+	ClientMedia   ClientMedia `yaml:"client_media"`
+	OriginMedia   OriginMedia `yaml:"origin_media"`
+	Linger        Duration    `yaml:"linger"`         // how long the ports of a closed flow are drained before they serve again
+	ReceiveBuffer Size        `yaml:"receive_buffer"` // of each media socket in the kernel; eight times as much of a shared one
+	SendBuffer    Size        `yaml:"send_buffer"`    // of each media socket in the kernel; eight times as much of a shared one
 }
 
 // ClientMedia is the side of the relay that faces the players.

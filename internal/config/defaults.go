@@ -60,6 +60,9 @@ func defaultRelay() Relay {
 		},
 		// A playlist switch closes and binds the same client port again within this time (KB319381).
 		Linger: Duration(2 * time.Second),
+		// About 0.1 s of a 20 Mbit/s stream: more would hide overload as delay.
+		ReceiveBuffer: 256 << 10,
+		SendBuffer:    256 << 10,
 	}
 }
 
