@@ -31,6 +31,9 @@ func newDecode() *cobra.Command {
 			"  tcpdump -i any -w - -G 60 -W 1 tcp port 554 or udp | mediagate decode -",
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if asJSON && text != (decode.TextOptions{}) {
+				return usagef("--brief and --conversation are for the text; a JSON document has all")
+			}
 			report, err := decodeFile(args[0], cmd.InOrStdin())
 			if err != nil {
 				return err

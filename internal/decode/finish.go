@@ -13,6 +13,7 @@ type deadConn struct {
 	refused        bool
 	tries          int
 	answered       bool
+	said           string // what it spoke, if it is none of ours
 }
 
 const maxDead = 256
@@ -24,7 +25,21 @@ func (d *decoder) unheard(c *conn) {
 	}
 	switch c.ends[1].Port() {
 	case 554, 1755, 8554, 80, 8080, 322:
-		d.dead = append(d.dead, deadConn{c.ends[0], c.ends[1], c.reset == 2 && !c.answer, c.tries, c.answer})
+		d.dead = append(d.dead, deadConn{client: c.ends[0], server: c.ends[1], refused: c.reset == 2 && !c.answer, tries: c.tries, answered: c.answer})
+	}
+}
+
+// unreadable notes a connection that spoke something else to a port where players call.
+func (d *decoder) unreadable(c *conn, b []byte) {
+	said := "neither RTSP, MMS nor HTTP"
+	if len(b) >= 3 && b[0] == 22 && b[1] == 3 { // RFC 8446, section 5.1: a handshake
+		said = "TLS, which cannot be read"
+	}
+	switch c.ends[1].Port() {
+	case 554, 1755, 8554, 322:
+		if len(d.dead) < maxDead {
+			d.dead = append(d.dead, deadConn{client: c.ends[0], server: c.ends[1], said: said})
+		}
 	}
 }
 

@@ -250,7 +250,7 @@ func (t *httpTalk) join(cookie string, h *httpHead, at time.Time) {
 	key := tunnelKey{clean(cookie, 128), t.conv.Client.Addr(), t.conv.Server}
 	t.post = h.method == "POST"
 	talk := t.d.tunnels[key]
-	if talk != nil && talk.conv != t.conv && (talk.joined || !t.post) {
+	if talk != nil && talk.conv != t.conv && (talk.conv.closed || talk.got && !t.post) {
 		talk = nil // the cookie is used again
 	}
 	if talk == nil {
@@ -261,11 +261,13 @@ func (t *httpTalk) join(cookie string, h *httpHead, at time.Time) {
 		talk = newRTSP(t.d, t.conv)
 		t.d.tunnels[key] = talk
 		t.claim()
-	} else if talk.conv != t.conv && len(talk.conv.Joined) < 16 {
-		talk.joined = true
-		talk.conv.Joined = append(talk.conv.Joined, t.conv.Client)
+	} else if talk.conv != t.conv {
+		if len(talk.conv.Joined) < 16 { // players may send each request by a POST of its own
+			talk.conv.Joined = append(talk.conv.Joined, t.conv.Client)
+		}
 		t.conv = talk.conv
 	}
+	talk.got = talk.got || !t.post
 	t.tunnel, t.ours = talk, true
 }
 

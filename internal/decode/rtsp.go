@@ -40,7 +40,7 @@ type rtspTalk struct {
 	resends  string // control URL of the stream for what is sent again ([MS-RTSP] 2.2.5)
 	channels [2]map[uint8]*Flow
 	byNumber map[uint8]*Media
-	joined   bool // the two halves of a tunnel have met
+	got      bool // the GET of a tunnel has come
 }
 
 type rtspSide struct {

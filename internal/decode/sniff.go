@@ -102,6 +102,7 @@ func (d *decoder) sniff(c *conn) {
 			if !begins {
 				p, isClient, _ = recognizeLater(b)
 			} else if others++; others == 1 && from == 0 {
+				d.unreadable(c, b)
 				c.ignored = true // the one who connected speaks first in all protocols
 				return
 			}

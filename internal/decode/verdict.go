@@ -232,6 +232,8 @@ func (d *decoder) judgeDead() {
 			continue
 		}
 		switch {
+		case c.said != "":
+			d.find(levelNote, "other-protocol", 0, "%s says to %s what is %s", c.client.Addr(), c.server, c.said)
 		case c.refused:
 			d.find(levelError, "connect-refused", 0, "%s refused the connection of %s: nobody listens there, or a firewall says no", c.server, c.client.Addr())
 		case !c.answered:

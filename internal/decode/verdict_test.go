@@ -103,6 +103,11 @@ func TestFindings(t *testing.T) {
 			b.media(from, to, 7, upTo(9)...)
 			b.add(b.segment(player, at("192.0.2.12:554"), "", func(t *layers.TCP) { t.SYN, t.ACK = true, false }))
 		}, []string{"connect-silent"}},
+		{"TLS", func(b *bench) {
+			b.media(from, to, 7, upTo(9)...)
+			b.open(at("203.0.113.9:1111"), at("192.0.2.11:554"))
+			b.say(at("203.0.113.9:1111"), at("192.0.2.11:554"), "\x16\x03\x01"+strings.Repeat("\x01", 200))
+		}, []string{"other-protocol"}},
 		{"a port scan", func(b *bench) {
 			b.media(from, to, 7, upTo(9)...)
 			b.open(at("203.0.113.9:1111"), at("192.0.2.11:1755"))
