@@ -112,6 +112,7 @@ func TestVerdicts(t *testing.T) {
 		"rtsp-blocked-ffmpeg-gst":        {"no-media"},
 		"rtsp-rejected-ffmpeg-gst":       {"icmp"},
 		"rtsp-loss-ffmpeg-gst":           {"lost-between"},
+		"rtsp-legs-ffmpeg-gateway":       {"lost-between", "lost"},
 		"rtsp-nat-ffmpeg-gst":            {"icmp", "nat-client"},
 		"rtsp-wrong-port-ffmpeg-gst":     {"unnegotiated-port"},
 		"rtsp-wrong-password-ffmpeg-gst": {"credentials"},

@@ -34,7 +34,7 @@ var judged = []string{
 	"rtsp-udp-ffmpeg-gst", "rtsp-udp-gst-gst", "rtsp-digest-ffmpeg-gst", "rtsp-404-ffmpeg-gst", "rtsp-blocked-ffmpeg-gst",
 	"rtsp-rejected-ffmpeg-gst", "rtsp-wrong-port-ffmpeg-gst", "rtsp-nat-ffmpeg-gst", "rtsp-wrong-password-ffmpeg-gst",
 	"rtsp-player-dies-ffmpeg-gst", "rtsp-server-dies-ffmpeg-gst", "mmst-mplayer-gateway", "mmst-404-ffmpeg-gateway",
-	"mmsu-vlc-gateway", "mmst-vlc-gateway", "mmsu-loss-play-gateway", "mmsu-blocked-vlc-gateway",
+	"rtsp-legs-ffmpeg-gateway", "mmsu-vlc-gateway", "mmst-vlc-gateway", "mmsu-loss-play-gateway", "mmsu-blocked-vlc-gateway",
 }
 
 // TestTsharkMessages compares the messages of RTSP and MMS, in their order, with what tshark finds.
@@ -95,6 +95,8 @@ func TestTsharkRTP(t *testing.T) {
 		{name: "rtsp-udp-ffmpeg-gst"}, {name: "rtsp-udp-gst-gst"}, {name: "rtsp-nat-ffmpeg-gst"}, {name: "rtsp-wrong-port-ffmpeg-gst"},
 		{name: "rtsp-rejected-ffmpeg-gst"}, {name: "rtsp-player-dies-ffmpeg-gst"}, {name: "rtsp-server-dies-ffmpeg-gst"},
 		{name: "rtsp-loss-ffmpeg-gst", link: "c0", filter: []string{"-2", "-R", "frame.interface_id == 0"}},
+		{name: "rtsp-legs-ffmpeg-gateway", link: "c0", filter: []string{"-2", "-R", "frame.interface_id == 0"}},
+		{name: "rtsp-legs-ffmpeg-gateway", link: "o0", filter: []string{"-2", "-R", "frame.interface_id == 1"}},
 		{name: "rtsp-loss-ffmpeg-gst", link: "o0", filter: []string{"-2", "-R", "frame.interface_id == 1"}},
 	} {
 		t.Run(tc.name+tc.link, func(t *testing.T) {
