@@ -73,7 +73,8 @@ func newRoot() *cobra.Command {
 		Example: "  mediagate demo                            see it work, on this machine alone\n" +
 			"  mediagate run --origin 192.0.2.11         stand in front of one server\n" +
 			"  mediagate check -c mediagate.yaml         look for faults in a configuration\n" +
-			"  mediagate run -c mediagate.yaml           serve it",
+			"  mediagate run -c mediagate.yaml           serve it\n" +
+			"  mediagate decode stream.pcap              read in a capture why a stream does not play",
 		Version: versionText(),
 
 		SuggestionsMinimumDistance: 2, // letters that may be wrong in a command's name
