@@ -11,11 +11,11 @@ packages=(
 	gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
 	gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp
 	libgstrtspserver-1.0-0 gir1.2-gst-rtsp-server-1.0 python3-gi
-	iproute2 nftables tshark curl
+	iproute2 nftables iputils-ping libcap2-bin tshark curl
 	awstats # reads the log of Windows Media Services
 )
 # What tells that a machine without dpkg has them.
-programs=(git gcc ffmpeg mplayer vlc gst-launch-1.0 /usr/bin/python3 ip ss nft tshark curl)
+programs=(git gcc ffmpeg mplayer vlc gst-launch-1.0 /usr/bin/python3 ip ss nft ping setcap tshark curl)
 
 missing() {
 	local name

@@ -38,6 +38,7 @@ type Gateway struct {
 	pools   map[string]*balancer.Pool
 	servers []*virtualServer
 	viewers *viewers
+	seen    *transparency // nil: no pool is transparent
 	ready   chan struct{}
 	stopped chan struct{} // closed when Run has returned
 
@@ -61,7 +62,8 @@ func New(cfg *config.Config, opt Options) (*Gateway, error) {
 		ready:   make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
-	relay, err := newRelay(cfg, opt.Logger)
+	g.seen = newTransparency(cfg, opt.Logger)
+	relay, err := newRelay(cfg, g.seen.listener(), opt.Logger)
 	if err != nil {
 		return nil, fmt.Errorf("gateway: build relay: %w", err)
 	}
@@ -83,10 +85,11 @@ func New(cfg *config.Config, opt Options) (*Gateway, error) {
 	return g, nil
 }
 
-func newRelay(cfg *config.Config, log *zap.Logger) (*udprelay.Relay, error) {
+func newRelay(cfg *config.Config, listen udprelay.ListenFunc, log *zap.Logger) (*udprelay.Relay, error) {
 	return udprelay.New(udprelay.Config{
 		ClientPorts: udprelay.PortRange(cfg.Relay.ClientMedia.Ports),
 		OriginPorts: udprelay.PortRange(cfg.Relay.OriginMedia.Ports),
+		Listen:      listen,
 		Latch:       latchPolicy(cfg.Relay.ClientMedia.Latch),
 		OriginLatch: latchPolicy(cfg.Relay.OriginMedia.Latch),
 		Linger:      time.Duration(cfg.Relay.Linger),
@@ -122,6 +125,10 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	g.setRecords(records)
 	defer g.closeRecords()
+	if err := g.seen.start(); err != nil {
+		return err
+	}
+	defer g.seen.stop()
 	defer g.relay.Close()
 	g.prepare()
 	if err := g.listen(ctx); err != nil {
@@ -133,6 +140,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		wg.Go(func() { _ = pool.Run(ctx) }) // it only ends with ctx
 	}
 	wg.Go(func() { g.watchDrops(ctx) })
+	wg.Go(func() { g.seen.run(ctx) })
 	stop := context.AfterFunc(ctx, func() { _ = g.closeServers() }) // every error is a proxy that was closed already
 	defer stop()
 	close(g.ready)

@@ -52,6 +52,7 @@ func (g *Gateway) newWeb(c *config.VirtualServer, r *router) (*web, error) {
 		Route:         r.route,
 		Affinity:      time.Duration(c.Affinity),
 		Announce:      g.announcer(c),
+		Dial:          g.seen.dialer(),
 		Limits:        httpfallback.Limits{Header: int(g.cfg.Limits.Header), Body: int64(g.cfg.Limits.Body)},
 		Timeouts:      httpfallback.Timeouts(rtspTimeouts(&g.cfg.Timeouts)),
 		Connections:   g.cfg.Limits.Connections,

@@ -164,7 +164,8 @@ func (s *session) reserve() error {
 	}
 	if s.funnel.flow == nil {
 		f, err := s.proxy.cfg.Relay.Reserve(udprelay.Spec{
-			Protocol: udprelay.MMS, ClientLocal: s.local.Addr(), OriginLocal: local.Addr(), Resend: s.local,
+			Protocol: udprelay.MMS, ClientLocal: s.local.Addr(), OriginLocal: local.Addr(), OriginPort: s.ownPort(local, remote),
+			Resend: s.local,
 		})
 		if err != nil {
 			return err
@@ -180,6 +181,15 @@ func (s *session) reserve() error {
 	}
 	s.joinID()
 	return nil
+}
+
+// ownPort is the player's port if the origin sees the player's address, else 0: any of ours will do.
+func (s *session) ownPort(local, origin netip.AddrPort) uint16 {
+	cfg := &s.proxy.cfg
+	if cfg.Transparent == nil || !cfg.Transparent(origin.Addr()) || local.Addr() != s.clientAddr.Addr() {
+		return 0
+	}
+	return s.funnel.port
 }
 
 // learnID takes the identifier that an origin gave. The player keeps the first one that it was told, or one of ours if that

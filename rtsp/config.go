@@ -61,6 +61,9 @@ type Config struct {
 	SyntaxErrors int
 	// Dial opens origin connections; nil dials TCP.
 	Dial DialFunc
+	// Transparent tells whether an origin sees players' own addresses: a flow then has the player's port on the origin's
+	// side, where its connection has the player's address. nil: none does.
+	Transparent func(origin netip.Addr) bool
 	// Record receives the session record when a session ends; it must not block. nil: none are made.
 	Record func(*sessionlog.Record)
 	// Interim is how often a session that goes on has a record too, with Record.Interim. 0: never.

@@ -164,6 +164,7 @@ func (s *session) reserve(plan *setupPlan) error {
 	flow, err := s.proxy.cfg.Relay.Reserve(udprelay.Spec{
 		ClientLocal: s.local.Addr(),
 		OriginLocal: addrPortOf(s.origin.conn.LocalAddr()).Addr(),
+		OriginPort:  s.ownPort(ports.Lo),
 		Publish:     m.publish,
 	})
 	if err != nil {
@@ -173,6 +174,15 @@ func (s *session) reserve(plan *setupPlan) error {
 	m.use = &flowUse{flow: flow, refs: 1, clientPort: ports, clientText: text}
 	plan.media = m
 	return nil
+}
+
+// ownPort is the player's port if the origin sees the player's address, else 0: any of ours will do.
+func (s *session) ownPort(port uint16) uint16 {
+	cfg := &s.proxy.cfg
+	if cfg.Transparent == nil || !cfg.Transparent(s.originAddr()) || addrPortOf(s.origin.conn.LocalAddr()).Addr() != s.clientAddr.Addr() {
+		return 0
+	}
+	return port
 }
 
 // sharedFlow finds the flow of the session's streams that already go to that port of the player.

@@ -96,7 +96,11 @@ func (f *Flow) bind(spec Spec) error {
 			}
 			continue
 		}
-		pair, conns, err := f.relay.ranges[side].reserve(l.local.Addr, use)
+		want := uint16(0)
+		if side == Origin {
+			want = spec.OriginPort
+		}
+		pair, conns, err := f.relay.ranges[side].reserve(l.local.Addr, use, want)
 		if err != nil {
 			return err
 		}

@@ -44,10 +44,14 @@ func newPorts(side Side, rng PortRange, listen ListenFunc) *ports {
 	return &ports{side: side, rng: rng, listen: listen, held: make(map[netip.AddrPort]bool), next: make(map[netip.Addr]int)}
 }
 
-// reserve binds a free pair at an address, or only the even port of one: use is how many of the two.
-func (p *ports) reserve(addr netip.Addr, use kind) (PortPair, [kinds]Conn, error) {
+// reserve binds a free pair at an address, or only the even port of one: use is how many of the two. A port that is wanted
+// is tried first.
+func (p *ports) reserve(addr netip.Addr, use kind, want uint16) (PortPair, [kinds]Conn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if pair, conns, ok := p.wantedLocked(addr, use, want); ok {
+		return pair, conns, nil
+	}
 	n, ours, others := p.rng.pairs(), 0, 0
 	var taken error
 	for i := range n {
@@ -63,7 +67,8 @@ func (p *ports) reserve(addr netip.Addr, use kind) (PortPair, [kinds]Conn, error
 		}
 		conns, err := p.bind(pair, use)
 		if err == nil {
-			p.held[key], p.next[addr] = true, at+1
+			p.held[key] = true
+			p.noteLocked(addr, at+1)
 			return pair, conns, nil
 		}
 		if !errors.Is(err, syscall.EADDRINUSE) {
@@ -78,6 +83,37 @@ func (p *ports) reserve(addr netip.Addr, use kind) (PortPair, [kinds]Conn, error
 	return PortPair{}, [kinds]Conn{}, fmt.Errorf("udprelay: reserve %v pair at %v: %w: all %d pairs of %d-%d are taken, %d by "+
 		"flows (open or lingering), %d by other programs; widen the range", p.side, addr, ErrPortsExhausted, n, p.rng.Lo,
 		p.rng.Hi, ours, others)
+}
+
+// wantedLocked binds the wanted port. It need not be of the range: the address is not ours to divide. Why it cannot be had
+// makes no difference, the range serves then.
+func (p *ports) wantedLocked(addr netip.Addr, use kind, want uint16) (pair PortPair, conns [kinds]Conn, ok bool) {
+	pair = PortPair{Addr: addr, RTP: want}
+	if use == kinds {
+		if want%2 != 0 {
+			return pair, conns, false
+		}
+		pair.RTCP = want + 1
+	}
+	key := netip.AddrPortFrom(addr, want)
+	if want == 0 || p.held[key] {
+		return pair, conns, false
+	}
+	conns, err := p.bind(pair, use)
+	if err != nil {
+		return pair, conns, false
+	}
+	p.held[key] = true
+	return pair, conns, true
+}
+
+// noteLocked remembers where to look first, for so many addresses: with the addresses of clients there is no end of them.
+func (p *ports) noteLocked(addr netip.Addr, at int) {
+	const most = 1024
+	if _, ok := p.next[addr]; !ok && len(p.next) >= most {
+		clear(p.next) // what is freed longest ago is found by trying, too
+	}
+	p.next[addr] = at
 }
 
 // bind binds the sockets of a pair or none.

@@ -184,3 +184,34 @@ func TestOpen(t *testing.T) {
 		t.Errorf("on a closed relay: %v", err)
 	}
 }
+
+// A wanted port is taken where it can be had, and else one of the range.
+func TestReserveWanted(t *testing.T) {
+	h := newHosts()
+	r := newRelay(t, Config{ClientPorts: PortRange{30000, 30019}, OriginPorts: PortRange{30100, 30119}, Linger: -1})
+	want := func(spec Spec, port uint16) *Flow {
+		t.Helper()
+		f := reserve(t, r, spec)
+		got := f.OriginPair()
+		if got.Addr != h.toOrigin || port != 0 && got.RTP != port || port == 0 && (got.RTP < 30100 || got.RTP > 30119) {
+			t.Errorf("wanted %d, got %v, want %d", spec.OriginPort, got, port)
+		}
+		if spec.Protocol != MMS && got.RTCP != got.RTP+1 {
+			t.Errorf("the pair is %v", got)
+		}
+		return f
+	}
+	spec := h.spec()
+	spec.OriginPort = 31000
+	first := want(spec, 31000)
+	want(spec, 0) // taken by the first
+	first.Close()
+	<-first.Done()
+	want(spec, 31000)
+	spec.OriginPort = 31003 // odd: no pair begins there
+	want(spec, 0)
+	spec.Protocol = MMS // which needs no pair
+	want(spec, 31003)
+	spec.OriginPort = 31001 // the RTCP port of a flow
+	want(spec, 0)
+}

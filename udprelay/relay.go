@@ -40,9 +40,13 @@ type Relay struct {
 	idle  chan struct{} // not nil while Shutdown waits for the last flow
 }
 
-// Spec says what a flow needs. Both addresses must be the host's own: the media is sent from them.
+// Spec says what a flow needs. The media is sent from both addresses, so they must be the host's own, or
+// OriginLocal one that Listen can bind all the same.
 type Spec struct {
 	ClientLocal, OriginLocal netip.Addr
+	// OriginPort is the port that the origin leg should have, as one with the client's own address does: the client's port.
+	// Of RTP it is even. 0, or a port that cannot be had, is one of OriginPorts.
+	OriginPort uint16
 	// Publish: the media runs from the client to the origin (mode=record). Not with MMS.
 	Publish bool
 	// Protocol of the media; RTP if not set.
@@ -120,7 +124,7 @@ func (r *Relay) pair(local netip.Addr) (*sharedPair, error) {
 		return p, nil
 	}
 	// Bound under the lock, once per address: two callers must not race for the one pair.
-	held, conns, err := r.ranges[Client].reserve(local, kinds)
+	held, conns, err := r.ranges[Client].reserve(local, kinds, 0)
 	if err != nil {
 		return nil, err
 	}

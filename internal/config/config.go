@@ -37,6 +37,7 @@ type Config struct {
 	Relay          Relay           `yaml:"relay"`
 	Limits         Limits          `yaml:"limits"`
 	Timeouts       Timeouts        `yaml:"timeouts"`
+	Transparent    Transparent     `yaml:"transparent"`
 }
 
 // Log says how much the program writes to standard error, and in which form.
@@ -91,7 +92,7 @@ type Route struct {
 type Pool struct {
 	Name        string  `yaml:"name"`
 	Policy      string  `yaml:"policy"`
-	Transparent bool    `yaml:"transparent"` // only false in this version
+	Transparent bool    `yaml:"transparent"` // nodes see the client's own address and port
 	Monitor     Monitor `yaml:"monitor"`
 	Nodes       []Node  `yaml:"nodes"`
 }

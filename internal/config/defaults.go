@@ -40,6 +40,8 @@ func Default() *Config {
 		Relay:    defaultRelay(),
 		Limits:   defaultLimits(),
 		Timeouts: defaultTimeouts(),
+
+		Transparent: defaultTransparent(),
 	}
 }
 

@@ -30,6 +30,7 @@ func check(c *Config, bad map[string]bool) []problem {
 	k.relay(c)
 	k.limits(c.Limits)
 	k.timeouts(c.Timeouts)
+	k.transparent(c)
 	return k.problems
 }
 

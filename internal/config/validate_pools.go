@@ -25,9 +25,6 @@ func (k *checker) pools(c *Config) {
 		} else {
 			k.oneOf(at+".policy", p.Policy, knownPolicies...)
 		}
-		if p.Transparent {
-			k.say(at+".transparent", "transparent: true is not in this version yet; remove it")
-		}
 		k.monitor(at+".monitor", p.Monitor)
 		k.nodes(at+".nodes", p.Nodes, c.Protocols(p.Name))
 	}

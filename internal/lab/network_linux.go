@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -148,4 +149,13 @@ func inside(path string, f func()) error {
 	}
 	runtime.UnlockOSThread()
 	return nil
+}
+
+// StartConfigured runs the program like StartGateway with a whole configuration,
+// to which it adds the path of the session records, and waits until it listens at
+// an IPv4 address.
+func StartConfigured(t testing.TB, yaml string, listen netip.AddrPort, host *Host) *Gateway {
+	t.Helper()
+	g := &Gateway{Addr: listen, Records: filepath.Join(t.TempDir(), "sessions.jsonl")}
+	return runGateway(t, g, yaml+fmt.Sprintf("sessions: {log: %q}\n", g.Records), host)
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -44,8 +45,8 @@ func dial(ctx context.Context, client, to netip.AddrPort) (net.Conn, error) {
 				return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
 			}, client.Addr())
 		},
-		// A dead origin is found out within two minutes also if nobody says anything.
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true},
+		// An origin that is gone without a word is found while nothing is sent to it.
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 6},
 	}
 	return d.DialContext(ctx, "tcp", to.String())
 }

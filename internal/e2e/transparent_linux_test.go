@@ -1,0 +1,184 @@
+package e2e
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mediagate/internal/lab"
+)
+
+// transparentStage is the network of the recipe with the program in it.
+type transparentStage struct {
+	*lab.Network
+	origins []*lab.EmbeddedOrigin
+	gw      *lab.Gateway
+}
+
+// newTransparentStage starts two origins in each family and the gateway in
+// front of them, which has a pool of each family.
+func newTransparentStage(t *testing.T, media []byte, names []string, more string) *transparentStage {
+	t.Helper()
+	s := &transparentStage{Network: lab.NewNetwork(t)}
+	dir := mediaFolder(t, media, names...)
+	for i, host := range s.Origins {
+		for _, addr := range []netip.Addr{s.OriginAddrs[i], s.OriginAddrs6[i]} {
+			s.origins = append(s.origins, lab.StartEmbeddedOrigin(t, addr, host, "--speed", "2", "--dir", dir, "--log-level", "debug"))
+		}
+	}
+	s.gw = lab.StartConfigured(t, s.yaml()+more, netip.AddrPortFrom(s.GatewayClient, 554), s.Gateway)
+	return s
+}
+
+// yaml has no monitor: what the origins see is the players' doing alone.
+func (s *transparentStage) yaml() string {
+	var b strings.Builder
+	b.WriteString("log: {level: info, format: console}\nvirtual_servers:\n")
+	for _, v := range []struct {
+		pool string
+		at   netip.Addr
+	}{{"four", s.GatewayClient}, {"six", s.GatewayClient6}} {
+		for _, p := range []string{"rtsp", "mms", "http"} {
+			fmt.Fprintf(&b, "  - {name: %s %s, protocol: %s, listen: [%q], pool: %s}\n", p, v.pool, p,
+				netip.AddrPortFrom(v.at, lab.UsualPort(p)), v.pool)
+		}
+	}
+	b.WriteString("pools:\n")
+	for pool, nodes := range map[string][2]netip.Addr{"four": s.OriginAddrs, "six": s.OriginAddrs6} {
+		fmt.Fprintf(&b, "  - {name: %s, transparent: true, policy: round-robin, monitor: {interval: 0s}, nodes: [{name: a, address: %q}, {name: b, address: %q}]}\n",
+			pool, nodes[0], nodes[1])
+	}
+	return b.String()
+}
+
+// clientsSeen are the addresses that the origins' logs name.
+func (s *transparentStage) clientsSeen() map[netip.Addr]int {
+	seen := make(map[netip.Addr]int)
+	for _, o := range s.origins {
+		for line := range strings.Lines(o.Output()) {
+			_, rest, ok := strings.Cut(line, `"client": "`)
+			text, _, _ := strings.Cut(rest, `"`)
+			if at, err := netip.ParseAddrPort(text); ok && err == nil {
+				seen[at.Addr()]++
+			}
+		}
+	}
+	return seen
+}
+
+// borrowed are the UDP sockets of the gateway at the client's address, and own
+// the client's own: while a player plays over UDP they are the same.
+func (s *transparentStage) borrowed() (borrowed, own []netip.AddrPort) {
+	for _, sock := range s.Gateway.Sockets() {
+		if a := sock.Local.Addr(); sock.Network == "udp" && (a == s.ClientAddr || a == s.ClientAddr6) {
+			borrowed = append(borrowed, sock.Local)
+		}
+	}
+	for _, sock := range s.Client.Sockets() {
+		if sock.Network == "udp" {
+			own = append(own, sock.Local)
+		}
+	}
+	return borrowed, own
+}
+
+// judgeBorrowed: what the gateway has bound at the client's address has a port
+// of the player's own sockets. (GStreamer sets up twice; what it gave up
+// lingers.)
+func (s *transparentStage) judgeBorrowed(t *testing.T, who string) {
+	t.Helper()
+	borrowed, own := s.borrowed()
+	if !slices.ContainsFunc(borrowed, func(b netip.AddrPort) bool {
+		return slices.ContainsFunc(own, func(o netip.AddrPort) bool { return o.Port() == b.Port() })
+	}) {
+		t.Errorf("%s: the gateway has bound %v, the player %v", who, borrowed, own)
+	}
+}
+
+// TestTransparent: real players over every protocol, both families. The origins
+// know nobody but the client, and every datagram they send goes to its own port.
+func TestTransparent(t *testing.T) {
+	lab.Need(t, "ffmpeg", "gst-launch-1.0", "vlc", "tshark", "nft")
+	sample := lab.SampleASF(t)
+	kinds := []lab.MMSKind{lab.VLC("mmsu"), lab.VLC("mmst"), lab.FFmpegMMS(), lab.FFmpegMMSH(), lab.VLCHTTP("mmsh")}
+	s := newTransparentStage(t, sample, append(filesOf(kinds), "sample.wmv"), "")
+	links := []*lab.Capture{lab.StartCapture(t, s.Origins[0], lab.HostLink, "udp"), lab.StartCapture(t, s.Origins[1], lab.HostLink, "udp")}
+	for _, at := range []netip.Addr{s.GatewayClient, s.GatewayClient6} {
+		for _, kind := range []lab.PlayerKind{lab.FFmpeg("udp"), lab.FFmpeg("tcp"), lab.GStreamerASF("udp"), lab.GStreamerASF("tcp")} {
+			t.Run(fmt.Sprint(kind.Name, at.Is6()), func(t *testing.T) { s.playRTSP(t, kind, at) })
+		}
+		for _, kind := range kinds {
+			t.Run(fmt.Sprint(kind.Name, at.Is6()), func(t *testing.T) { s.playOther(t, kind, at, sample) })
+		}
+	}
+	seen := s.clientsSeen()
+	if seen[s.ClientAddr] < 5 || seen[s.ClientAddr6] < 5 || len(seen) != 2 {
+		t.Errorf("the origins saw %v, want the client alone", seen)
+	}
+	s.judgeLinks(t, links)
+	s.CheckForwardsNothing(t)
+	if rules := s.Gateway.Run("nft", "list", "ruleset"); strings.Contains(rules, "type nat") || strings.Contains(rules, "refused_media packets 1") {
+		t.Errorf("rules: %s", rules)
+	}
+}
+
+// playRTSP plays for a while and looks at the record.
+func (s *transparentStage) playRTSP(t *testing.T, kind lab.PlayerKind, at netip.Addr) {
+	start := time.Now()
+	p := lab.Play(t, kind, lab.URL(netip.AddrPortFrom(at, 554), "sample.wmv"), s.Client)
+	p.WaitFrames(20, 20, playLimit)
+	if kind.Transport == "udp" {
+		s.judgeBorrowed(t, kind.Name)
+	}
+	p.End()
+	r := lab.WaitRecord(t, s.gw.Records, recordLimit, since(start))
+	if r.Transport != kind.Transport || r.FromOrigin.Packets == 0 {
+		t.Errorf("record: %+v", r)
+	}
+}
+
+// playOther plays to the end and compares with the file.
+func (s *transparentStage) playOther(t *testing.T, kind lab.MMSKind, at netip.Addr, sample []byte) {
+	host := at.String()
+	if at.Is6() {
+		host = "[" + host + "]"
+	}
+	start := time.Now()
+	p := lab.PlayMMS(t, kind, "mms://"+host+"/"+fileOf(kind), s.Client)
+	if kind.Transport == "udp" {
+		if !lab.Eventually(playLimit, func() bool { return len(p.Written()) > 0 }) {
+			t.Fatalf("does not begin\n%s", p.Output())
+		}
+		s.judgeBorrowed(t, kind.Name)
+	}
+	playsWhole(t, p, sample)
+	r := lab.WaitRecord(t, s.gw.Records, recordLimit, func(r lab.Record) bool { return since(start)(r) && asked(fileOf(kind))(r) })
+	if r.Transport != kind.Transport {
+		t.Errorf("record: %+v", r)
+	}
+}
+
+// judgeLinks looks at every datagram of IPv4 on the origins' links: between an
+// origin and the client, media from port 5004 or 5005.
+func (s *transparentStage) judgeLinks(t *testing.T, links []*lab.Capture) {
+	t.Helper()
+	media, reports := 0, 0
+	for _, link := range links {
+		for _, p := range link.End() {
+			switch {
+			case p.To.Addr() == s.ClientAddr && (p.From.Port() == 5004 || p.From.Port() == 5005):
+				media++
+			case p.From.Addr() == s.ClientAddr:
+				reports++
+			default:
+				t.Errorf("a datagram %v -> %v on an origin's link", p.From, p.To)
+			}
+		}
+	}
+	if media < 100 || reports == 0 {
+		t.Errorf("%d datagrams to the client and %d from it", media, reports)
+	}
+}
