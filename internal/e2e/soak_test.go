@@ -115,7 +115,9 @@ func newSoak(t *testing.T, life time.Duration) *soak {
 	s := &soak{t: t, life: life, ports: map[string]uint16{}}
 	settings := lab.Settings{Listen: lab.FreePort(t, addr), Records: filepath.Join(t.TempDir(), "sessions.jsonl")}
 	var b strings.Builder
-	fmt.Fprintf(&b, "sessions: {log: %q}\nlimits: {connections: 100000}\nviewers: {window: 1s}\nvirtual_servers:\n", settings.Records)
+	fmt.Fprintf(&b, "sessions: {log: %q}\nlimits: {connections: 100000}\nviewers: {window: 1s}\n", settings.Records)
+	// The machine is busy with players and origin too, and being slow is no fault here.
+	b.WriteString("timeouts: {connect: 20s, response: 30s}\nvirtual_servers:\n")
 	for _, protocol := range []string{"rtsp", "mms", "http"} {
 		at := cmp.Or(map[string]netip.AddrPort{"rtsp": settings.Listen}[protocol], lab.FreePort(t, addr))
 		fmt.Fprintf(&b, "  - {name: %s, protocol: %s, listen: [%q], pool: origins, affinity: 1s}\n", protocol, protocol, at)
