@@ -23,14 +23,13 @@ var (
 type bench struct {
 	t     testing.TB
 	seq   map[[2]netip.AddrPort]uint32
-	ack   map[[2]netip.AddrPort]uint32
 	list  [][]byte // IP packets
 	times []time.Time
 	now   time.Time
 }
 
 func newBench(t testing.TB) *bench {
-	return &bench{t: t, seq: map[[2]netip.AddrPort]uint32{}, ack: map[[2]netip.AddrPort]uint32{}, now: epoch}
+	return &bench{t: t, seq: map[[2]netip.AddrPort]uint32{}, now: epoch}
 }
 
 func serialize(t testing.TB, parts ...gopacket.SerializableLayer) []byte {
@@ -77,8 +76,10 @@ func (b *bench) add(ip []byte) {
 func (b *bench) segment(from, to netip.AddrPort, payload string, set func(*layers.TCP)) []byte {
 	b.t.Helper()
 	way, back := [2]netip.AddrPort{from, to}, [2]netip.AddrPort{to, from}
-	if _, ok := b.seq[way]; !ok {
-		b.seq[way] = 1<<32 - 200 // it wraps soon
+	for _, w := range [][2]netip.AddrPort{way, back} {
+		if _, ok := b.seq[w]; !ok {
+			b.seq[w] = 1<<32 - 200 // it wraps soon
+		}
 	}
 	tcp := &layers.TCP{SrcPort: layers.TCPPort(from.Port()), DstPort: layers.TCPPort(to.Port()), Seq: b.seq[way], Ack: b.seq[back], ACK: true, Window: 65535}
 	if set != nil {

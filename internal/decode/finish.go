@@ -113,8 +113,8 @@ func (d *decoder) finish() {
 	for _, c := range d.rep.Conversations {
 		d.firstMedia(c)
 	}
-	d.notes()
 	d.judge()
+	d.notes()
 }
 
 // tidy puts the lines of a conversation in the order of time and gives the runs their words.
@@ -202,5 +202,6 @@ func (d *decoder) notes() {
 	note(d.left.connections, "%s of TCP segments not followed: more connections at once than the limit", plural(d.left.connections, "packet"))
 	note(d.left.conversations, "%s left out: more than the limit", plural(d.left.conversations, "conversation"))
 	note(d.left.events, "%s of conversations left out: more than the limit", plural(d.left.events, "line"))
+	note(d.left.findings, "%s left out: more than the limit", plural(d.left.findings, "finding"))
 	note(d.left.flows, "%s of media not counted: more flows than the limit", plural(d.left.flows, "packet"))
 }

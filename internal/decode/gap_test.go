@@ -155,7 +155,7 @@ func TestLimits(t *testing.T) {
 		client := at(fmt.Sprintf("198.51.100.7:%d", 40000+i))
 		ports := fmt.Sprintf("client_port=%d-%d", 5000+2*i, 5001+2*i)
 		b.rtspDialog(client, wms, "RTP/AVP;unicast;"+ports, "RTP/AVP;unicast;"+ports+";server_port=6000-6001")
-		b.media(at("192.0.2.11:6000"), at(fmt.Sprintf("198.51.100.7:%d", 5000+2*i)), uint32(i), upTo(5)...)
+		b.media(at("192.0.2.11:6000"), at(fmt.Sprintf("198.51.100.7:%d", 5000+2*i)), uint32(i), 1, 2, 3, 5, 6)
 	}
 	data := b.file(linkRaw, nil)
 	for _, tc := range []struct {
@@ -168,6 +168,7 @@ func TestLimits(t *testing.T) {
 		{"events", Limits{Events: 5}, "lines of conversations left out"},
 		{"text", Limits{Text: 300}, "lines of conversations left out"},
 		{"flows", Limits{Flows: 2}, "more flows than the limit"},
+		{"findings", Limits{Findings: 2}, "4 findings left out"},
 		{"packet", Limits{Packet: 50}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
