@@ -45,12 +45,6 @@ func viewer(i int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 96, byte(1 + i/250), byte(1 + i%250)}), 40000)
 }
 
-// The cores: generator and sink have one, the relay and all that the kernel does for the gateway the other.
-const (
-	trafficCore = 0
-	relayCore   = 1
-)
-
 // bed is the three hosts.
 type bed struct {
 	originLink, clientLink string // the gateway's interfaces; unlike any other of the machine, for their NAPI threads
@@ -163,9 +157,8 @@ func (b *bed) lead(ctx context.Context) error {
 		if err := pin(pid, relayCore); err != nil {
 			return err
 		}
-		// As a softirq would, it comes before every process.
-		if err := unix.SchedSetAttr(pid, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}, 0); err != nil {
-			return fmt.Errorf("rig: raise thread %d: %w", pid, err)
+		if err := raise(pid, receivePriority); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -214,24 +207,6 @@ func inside(host string, f func() error) error {
 		done <- f()
 	}()
 	return <-done
-}
-
-// pin binds a thread (0: the calling one) to a core.
-func pin(pid, core int) error {
-	var set unix.CPUSet
-	set.Set(core)
-	if err := unix.SchedSetaffinity(pid, &set); err != nil {
-		return fmt.Errorf("rig: pin %d to core %d: %w", pid, core, err)
-	}
-	return nil
-}
-
-// prefer puts the calling thread, and what it starts, before the other programs of the machine.
-func prefer() error {
-	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, -20); err != nil {
-		return fmt.Errorf("rig: raise priority: %w", err)
-	}
-	return nil
 }
 
 // kernelThreads finds the threads of the kernel whose name begins so.

@@ -13,7 +13,7 @@ import (
 
 // A request that gets no answer is sent again, so often, after this long.
 const (
-	exchangeTries = 5
+	exchangeTries = 30
 	exchangeWait  = 500 * time.Millisecond
 )
 

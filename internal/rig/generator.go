@@ -4,7 +4,6 @@ package main
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net/netip"
 	"runtime"
@@ -105,7 +104,7 @@ func (g *generator) fill(slot int, flow int, now int64) {
 // flush sends the first n slots.
 func (g *generator) flush(n int) error {
 	for at := 0; at < n; {
-		done, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(g.fd), uintptr(unsafe.Pointer(&g.msgs[at])), uintptr(n-at), 0, 0, 0)
+		done, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(g.fd), uintptr(unsafe.Pointer(&g.msgs[at])), uintptr(n-at), 0, 0, 0)
 		switch {
 		case errno == unix.EINTR:
 		case errno != 0:
@@ -142,7 +141,7 @@ const primes = 3
 // run sends until quit. It pins its thread.
 func (g *generator) run() error {
 	runtime.LockOSThread()
-	if err := errors.Join(pin(0, trafficCore), prefer()); err != nil {
+	if err := pin(0, trafficCore); err != nil {
 		return err
 	}
 	// The kernel may otherwise put off the end of a sleep by 50 us.

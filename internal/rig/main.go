@@ -4,13 +4,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"time"
 
@@ -30,7 +30,7 @@ func main() {
 	stop()
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		os.Exit(2)
+		os.Exit(2) // flag has written what there is to say
 	case err != nil:
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -44,7 +44,12 @@ type options struct {
 	window  time.Duration
 	repeat  int
 	receive string
-	json    bool
+	table   bool
+	quick   bool
+	only    string
+	search  bool
+	tcp     int
+	json    string
 }
 
 func command(ctx context.Context, args []string, out io.Writer) error {
@@ -59,35 +64,84 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	flags.DurationVar(&o.window, "time", 3*time.Second, "how long it is measured")
 	flags.IntVar(&o.repeat, "repeat", 1, "how often, in turn")
 	flags.StringVar(&o.receive, "receive", receiveThread, "receive path of the gateway: thread or softirq")
-	flags.BoolVar(&o.json, "json", false, "a line of JSON per run")
+	flags.BoolVar(&o.table, "table", false, "measure all points and print the table and the goals")
+	flags.BoolVar(&o.quick, "quick", false, "with -table: fewer points, each once")
+	flags.StringVar(&o.only, "only", "", "with -table: points whose name has this part")
+	flags.BoolVar(&o.search, "search", false, "search the highest rate without loss instead")
+	flags.IntVar(&o.tcp, "tcp", 0, "measure so many sessions of interleaved media instead")
+	flags.StringVar(&o.json, "json", "", "file to write the report to, as JSON")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if err := moreFiles(); err != nil {
+	if err := errors.Join(moreFiles(), take()); err != nil {
 		return err
 	}
-	return o.point(ctx, out)
-}
-
-// point measures one load through some relays, in turn.
-func (o options) point(ctx context.Context, out io.Writer) error {
-	for range o.repeat {
-		for _, name := range strings.Split(o.relays, ",") {
-			f, err := measure(ctx, o.receive, name, o.load, o.window)
-			if err != nil {
-				return err
-			}
-			if o.json {
-				if err := json.NewEncoder(out).Encode(f); err != nil {
-					return err
-				}
-				continue
-			}
-			fmt.Fprintf(out, "%-10s cpu %6.2f us (process %5.2f, core %5.2f) rate %7.0f lost %d of %d order %d late %d p50 %d p99 %d us rss %d MiB session %d B\n",
-				f.Relay, f.CPU, f.Process, f.Core, f.Rate, f.Lost, f.Sent, f.Order, f.Late, f.P50, f.P99, f.Memory>>20, f.Session)
-		}
+	// Generator and sink sleep in system calls that the scheduler does not see: each keeps one of these for itself.
+	runtime.GOMAXPROCS(6)
+	r := newReport(o.receive)
+	if err := o.fill(ctx, r); err != nil {
+		return err
+	}
+	r.writeTable(out)
+	if o.json != "" {
+		return r.writeJSON(o.json)
 	}
 	return nil
+}
+
+// fill measures what the options ask for.
+func (o options) fill(ctx context.Context, r *report) (err error) {
+	names := strings.Split(o.relays, ",")
+	switch {
+	case o.table:
+		return o.fillTable(ctx, r)
+	case o.search:
+		r.Peaks, err = o.peaks(ctx, names, o.load)
+		return err
+	case o.tcp > 0:
+		r.TCP, err = measureTCP(ctx, o.receive, o.tcp, o.load.Size, o.window)
+		return err
+	}
+	p := &point{Name: "point", Load: o.load, Relays: names, Turns: o.repeat, Window: o.window}
+	r.Points = []*point{p}
+	return p.run(ctx, o.receive, os.Stderr)
+}
+
+func (o options) fillTable(ctx context.Context, r *report) error {
+	r.Points = named(plan(o.quick), o.only)
+	for _, p := range r.Points {
+		if err := p.run(ctx, o.receive, os.Stderr); err != nil {
+			return err
+		}
+	}
+	if o.only != "" {
+		return nil
+	}
+	var err error
+	if r.TCP, err = measureTCP(ctx, o.receive, 40, 1316, time.Second); err != nil || o.quick {
+		return err
+	}
+	for _, burst := range []int{1, 16} {
+		l := load{Flows: 1000, Size: 1316, Burst: burst, Tick: o.load.Tick}
+		peaks, err := o.peaks(ctx, []string{reference, "plain", "fast", "steer", "rtpengine", "coturn"}, l)
+		if err != nil {
+			return err
+		}
+		r.Peaks = append(r.Peaks, peaks...)
+	}
+	return nil
+}
+
+// peaks searches the highest rate of each relay.
+func (o options) peaks(ctx context.Context, names []string, l load) (all []peak, err error) {
+	for _, name := range names {
+		p, err := search(ctx, o.receive, name, l, os.Stderr)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
 }
 
 // moreFiles raises the limit of open files to what is allowed: relays have a socket and more for each session. Set, and

@@ -65,7 +65,9 @@ func (o *ours) pids() []int { return processIDs(o.process) }
 
 func (o *ours) close() { closeProcess(o.process) }
 
-func (o *ours) session() int64 { return (o.made.After - o.made.Before) / int64(len(o.made.Ports)) }
+func (o *ours) session() int64 {
+	return (o.made.After - o.made.Before) / int64(max(1, len(o.made.Ports)))
+}
 
 // relayRole is the process: it reads an order, makes the flows, answers, and ends with its standard input.
 func relayRole(in io.Reader, out io.Writer) error {
@@ -77,7 +79,14 @@ func relayRole(in io.Reader, out io.Writer) error {
 	if err := json.Unmarshal(lines.Bytes(), &want); err != nil {
 		return fmt.Errorf("rig: read order: %w", err)
 	}
-	relay, err := udprelay.New(relayConfig(want.Engine))
+	if want.Engine == proxyRole {
+		return serveProxy(lines, out)
+	}
+	cfg, err := relayConfig(want.Engine)
+	if err != nil {
+		return err
+	}
+	relay, err := udprelay.New(cfg)
 	if err != nil {
 		return err
 	}
@@ -94,13 +103,22 @@ func relayRole(in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// relayConfig is the gateway's own, with room for the flows.
-func relayConfig(string) udprelay.Config {
+// relayPorts is the gateway's configuration, with room for the flows.
+func relayPorts() udprelay.Config {
 	return udprelay.Config{
 		ClientPorts: udprelay.PortRange{Lo: mediaPort, Hi: mediaPort + 1},
 		OriginPorts: udprelay.PortRange{Lo: 20000, Hi: 39999},
 		Logger:      zap.NewNop(),
 	}
+}
+
+// relayConfig is the configuration of an engine.
+func relayConfig(engine string) (udprelay.Config, error) {
+	cfg := relayPorts()
+	if engine != "plain" {
+		return cfg, fmt.Errorf("rig: choose engine: there is no %q", engine)
+	}
+	return cfg, nil
 }
 
 // makeFlows does for each flow what a session does.

@@ -52,7 +52,7 @@ func startProcess(name string, args, env []string) (*process, error) {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends, and its core with it
-		if err := errors.Join(pin(0, relayCore), prefer()); err != nil {
+		if err := errors.Join(pin(0, relayCore), prefer(0)); err != nil {
 			done <- err
 			return
 		}

@@ -4,7 +4,6 @@ package main
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math/bits"
 	"runtime"
@@ -94,7 +93,7 @@ func mediaFilter() []unix.SockFilter {
 // run counts until quit.
 func (s *sink) run() error {
 	runtime.LockOSThread()
-	if err := errors.Join(pin(0, trafficCore), prefer()); err != nil {
+	if err := pin(0, trafficCore); err != nil {
 		return err
 	}
 	at := 0
