@@ -11,7 +11,7 @@ export GOFLAGS := -buildvcs=false $(GOFLAGS)
 export FUZZTIME
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test setup static unit fuzz players soak bench cover sample help clean
+.PHONY: build demo test setup static unit fuzz players soak bench bench-rig cover sample help clean
 
 build: ## build bin/mediagate with its version
 	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/mediagate ./cmd/mediagate
@@ -39,8 +39,13 @@ players: ## real players, origins and network namespaces
 soak: ## players come and go, SESSIONS at a time for SOAK (2000, 10m); nothing may be left of them
 	@.ci/test.sh soak $(SOAK) $(SESSIONS)
 
-bench: ## benchmarks; make bench BENCH=Forward for some
+bench: ## benchmarks (BENCH=Forward for some), then the relays side by side (root; RIG=quick for 2 minutes, not 15)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+	@$(MAKE) --no-print-directory bench-rig POINT='-table -json bin/rig.json $(if $(filter quick,$(RIG)),-quick)'
+
+bench-rig: ## one point of the rig (root): make bench-rig POINT='-relay nat,plain -flows 100'
+	go build -o bin/rig ./internal/rig
+	bin/rig $(POINT)
 
 cover: ## statements that the tests reach, by function, in bin/cover.out
 	@mkdir -p bin
@@ -54,4 +59,4 @@ clean: ## remove what was built
 	rm -rf bin
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -5,12 +5,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-players=(./internal/lab ./internal/e2e)
+players=(./internal/lab ./internal/e2e ./internal/rig)
 
 case ${1:-} in
 unit)
 	all=$(go list ./...)
-	mapfile -t rooms < <(grep -vE '/internal/(lab|e2e)$' <<<"$all")
+	mapfile -t rooms < <(grep -vE '/internal/(lab|e2e|rig)$' <<<"$all")
 	go test -race -shuffle=on -timeout 10m "${rooms[@]}"
 	;;
 players)

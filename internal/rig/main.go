@@ -83,6 +83,9 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	r.writeTable(out)
+	if o.table {
+		r.writeGoals(out)
+	}
 	if o.json != "" {
 		return r.writeJSON(o.json)
 	}

@@ -64,6 +64,18 @@ func (r *report) writeTable(out io.Writer) {
 		}
 		fmt.Fprintln(w, "|")
 	}
+	r.writePoints(out, row)
+	_ = w.Flush() // out says what is wrong with it by itself
+	r.writePeaks(out, w, row)
+	if r.TCP != nil {
+		fmt.Fprintf(out, "\n%v\n", r.TCP)
+	}
+}
+
+func (r *report) writePoints(out io.Writer, row func(...any)) {
+	if len(r.Points) == 0 {
+		return
+	}
 	fmt.Fprintln(out)
 	row("point", "relay", "CPU s per million", "x kernel NAT", "lost", "p50 / p99 us", "RSS MiB", "bytes a session")
 	row("---", "---", "---:", "---:", "---:", "---:", "---:", "---:")
@@ -77,11 +89,10 @@ func (r *report) writeTable(out io.Writer) {
 			row(p.Name, c.Relay, fmt.Sprintf("%.2f", m.CPU), times(c.Ratio), m.Lost, fmt.Sprintf("%d / %d", m.P50, m.P99), orNone(m.Memory>>20), orNone(m.Session))
 		}
 	}
-	_ = w.Flush() // out says what is wrong with it by itself
-	r.writePeaks(out, w, row)
-	if r.TCP != nil {
-		fmt.Fprintf(out, "\n%v\n", r.TCP)
-	}
+}
+
+// writeGoals writes which goals are met.
+func (r *report) writeGoals(out io.Writer) {
 	fmt.Fprintln(out)
 	for _, g := range r.goals() {
 		fmt.Fprintln(out, g)

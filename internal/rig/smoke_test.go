@@ -79,7 +79,9 @@ func TestReport(t *testing.T) {
 		t.Errorf("ratio %v: it is the median of the ratios of each turn", got)
 	}
 	var out bytes.Buffer
-	(&report{Points: []*point{p}, Peaks: []peak{{Relay: "plain", Burst: 1, Rate: 1e5}, {Relay: "rtpengine", Burst: 1, Rate: 8e4}}}).writeTable(&out)
+	r := &report{Points: []*point{p}, Peaks: []peak{{Relay: "plain", Burst: 1, Rate: 1e5}, {Relay: "rtpengine", Burst: 1, Rate: 8e4}}}
+	r.writeTable(&out)
+	r.writeGoals(&out)
 	for _, want := range []string{"rtpengine is not installed", "not measured: 1,000 flows singly, plain against rtpengine",
 		"MISSED: 1,000 flows singly, plain against nat, CPU: 4.00, at most 2.80", "p99 delay: 1.00, at most 2.00", "bursts of 1: 0.80, at most 0.50"} {
 		if !bytes.Contains(out.Bytes(), []byte(want)) {
