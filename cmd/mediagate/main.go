@@ -73,6 +73,7 @@ func newRoot() *cobra.Command {
 		Example: "  mediagate demo                            see it work, on this machine alone\n" +
 			"  mediagate run --origin 192.0.2.11         stand in front of one server\n" +
 			"  mediagate check -c mediagate.yaml         look for faults in a configuration\n" +
+			"  mediagate doctor -c mediagate.yaml        test whether this machine has what it needs\n" +
 			"  mediagate run -c mediagate.yaml           serve it\n" +
 			"  mediagate decode stream.pcap              read in a capture why a stream does not play",
 		Version: versionText(),
@@ -86,7 +87,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetVersionTemplate("mediagate {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
-	root.AddCommand(newRun(), newCheck(), newDemo(), newOrigin(), newPlay(), newDecode())
+	root.AddCommand(newRun(), newCheck(), newDemo(), newOrigin(), newPlay(), newDecode(), newDoctor())
 	return root
 }
 

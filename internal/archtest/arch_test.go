@@ -18,7 +18,7 @@ import (
 // for its room.
 var doors = map[string][]string{
 	"cmd/mediagate": {"gateway", "internal/config", "internal/origin", "internal/player", "internal/capture",
-		"internal/decode"},
+		"internal/decode", "internal/doctor"},
 	"gateway": {"rtsp", "mms", "udprelay", "balancer", "internal/config", "internal/httpfallback", "internal/transparent",
 		"internal/trafficip", "internal/cluster", "internal/admin", "internal/sessionlog", "internal/capture", "internal/steer"},
 	"rtsp":                  {"rtsp/rtspwire", "udprelay", "balancer", "internal/sessionlog"},
@@ -33,6 +33,7 @@ var doors = map[string][]string{
 	"internal/cluster":      {},
 	"internal/config":       {},
 	"internal/decode":       {"rtsp/rtspwire", "mms/mmswire"},
+	"internal/doctor":       {"internal/config", "internal/transparent"},
 	"internal/httpfallback": {"balancer", "internal/sessionlog"},
 	"internal/origin":       {"internal/asf", "mms/mmswire"},
 	"internal/player":       {"internal/asf", "mms/mmswire"},

@@ -29,7 +29,7 @@ func newTransparentStage(t *testing.T, media []byte, names []string, more string
 			s.origins = append(s.origins, lab.StartEmbeddedOrigin(t, addr, host, "--speed", "2", "--dir", dir, "--log-level", "debug"))
 		}
 	}
-	s.gw = lab.StartConfigured(t, s.yaml()+more, netip.AddrPortFrom(s.GatewayClient, 554), s.Gateway)
+	s.gw = lab.StartConfigured(t, s.yaml()+more, s.listen(), s.Gateway)
 	return s
 }
 
@@ -182,3 +182,6 @@ func (s *transparentStage) judgeLinks(t *testing.T, links []*lab.Capture) {
 		t.Errorf("%d datagrams to the client and %d from it", media, reports)
 	}
 }
+
+// listen is where the gateway is waited for.
+func (s *transparentStage) listen() netip.AddrPort { return netip.AddrPortFrom(s.GatewayClient, 554) }

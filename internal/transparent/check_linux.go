@@ -79,6 +79,10 @@ func checkChain(conn *nftables.Conn, spec Spec, c *nftables.Chain) ([]Conflict, 
 		all = append(all, Conflict{Kind: "mark", What: fmt.Sprintf("%s sets the mark %#x too", name, spec.Mark),
 			Mend: "choose another number in transparent.mark"})
 	}
+	if c.Type == nftables.ChainTypeNAT && c.Hooknum != nil && *c.Hooknum == *nftables.ChainHookPostrouting && translates(rules, spec) {
+		all = append(all, Conflict{Kind: "nat", What: name + " translates the addresses of what is sent to nodes, so they see one of ours",
+			Mend: fmt.Sprintf("nft insert rule %s %s %s %s", tableFamily(c.Table.Family), c.Table.Name, c.Name, exempt(spec))})
+	}
 	at, ours := meets(c)
 	policy := c.Policy != nil && *c.Policy == nftables.ChainPolicyDrop
 	if ours && (drops || policy && !accepts) {

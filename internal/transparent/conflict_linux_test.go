@@ -39,6 +39,12 @@ func TestConflicts(t *testing.T) {
 		{name: "input drops UDP", nft: input("accept", "meta l4proto udp drop"), kind: "drop", what: "hook input", installs: true},
 		{name: "input drops UDP after ours", nft: input("accept", "meta mark 0x6d67 accept; meta l4proto udp drop"), installs: true},
 		{name: "input drops a port", nft: input("accept", "udp dport 53 drop"), installs: true},
+		{name: "masquerade", nft: "table ip n { chain p { type nat hook postrouting priority 100; counter masquerade; } }",
+			kind: "nat", what: "chain p of table ip n", installs: true},
+		{name: "masquerade towards nodes", nft: "table ip n { chain p { type nat hook postrouting priority 100; oifname origin0 masquerade; } }",
+			kind: "nat", what: "addresses", installs: true},
+		{name: "masquerade towards others", nft: "table ip n { chain p { type nat hook postrouting priority 100; oifname client0 masquerade; } }", installs: true},
+		{name: "masquerade but for nodes", nft: "table ip n { chain p { type nat hook postrouting priority 100; oifname origin0 accept; masquerade; } }", installs: true},
 		{name: "forward drops", nft: "table inet fw { chain f { type filter hook forward priority 0; policy drop; } }", installs: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

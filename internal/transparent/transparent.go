@@ -101,8 +101,8 @@ type Refusal struct {
 
 // Conflict is one thing of somebody else's that is in the way.
 type Conflict struct {
-	// Kind is "table", "priority", "mark", "routes" or "drop". The first four keep Install from working; "drop" may or
-	// may not concern what comes home.
+	// Kind is "table", "priority", "mark", "routes", "drop" or "nat". The first four keep Install from working; the others
+	// may or may not concern what comes home and what we send as a client.
 	Kind string
 	What string // a sentence part that names it
 	Mend string // what to do
@@ -112,7 +112,7 @@ type Conflict struct {
 func (c Conflict) String() string { return c.What + ": " + c.Mend }
 
 // fatal tells whether Install must not go on.
-func (c Conflict) fatal() bool { return c.Kind != "drop" }
+func (c Conflict) fatal() bool { return c.Kind != "drop" && c.Kind != "nat" }
 
 // conflictError joins the conflicts that keep Install from working; nil for none.
 func conflictError(all []Conflict) error {

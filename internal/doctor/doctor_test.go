@@ -1,0 +1,77 @@
+package doctor
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"mediagate/internal/config"
+)
+
+func TestModules(t *testing.T) {
+	for _, tc := range []struct {
+		name, list string
+		faults     int
+	}{
+		{"none", "", 0},
+		{"others", "nf_conntrack 172032 3 nf_nat,nft_ct, Live 0x0\nnf_conntrack_ftp 24576 0 - Live 0x0\n", 0},
+		{"both", "nf_nat_rtsp 16384 0 - Live 0x0\nnf_conntrack_rtsp 16384 1 nf_nat_rtsp, Live 0x0\n", 2},
+		{"mms", "nf_conntrack_mms 16384 0", 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := &examiner{}
+			e.modules(tc.list)
+			if len(e.results) != tc.faults || Faulty(e.results) != (tc.faults > 0) {
+				t.Errorf("%+v, want %d faults", e.results, tc.faults)
+			}
+			for _, r := range e.results {
+				if !strings.HasPrefix(r.Mend, "rmmod nf_") {
+					t.Errorf("mended by %q", r.Mend)
+				}
+			}
+		})
+	}
+}
+
+// The port's owner is this process, which is no gateway of another process.
+func TestOwner(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	at := l.Addr().(*net.TCPAddr).AddrPort()
+	if name, pid := owner("tcp", at.Port()); name != "" || pid != "" {
+		t.Errorf("%s, process %s, has our own port", name, pid)
+	}
+	if err := bind("tcp", at); err == nil {
+		t.Error("bound a port that is taken")
+	}
+}
+
+// Every test of a machine without a transparent pool ends in a result, and none changes anything.
+func TestWithoutTransparentPools(t *testing.T) {
+	cfg, err := config.ForOrigin("127.0.0.194:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range cfg.VirtualServers {
+		cfg.VirtualServers[i].Listen[0].Addr = netip.MustParseAddr("127.0.0.194")
+		cfg.VirtualServers[i].Listen[0].Port += 40000
+	}
+	got := Examine(t.Context(), Spec{Config: cfg, Warnings: []string{"a: asks for 2, and the kernel grants 1: sysctl -w a=2"}})
+	want := map[string]string{"privileges": Skip, "addresses": OK, "ports": OK, "limits": Fault, "mtu": OK, "node origin rtsp": Fault}
+	for _, r := range got {
+		if state, ok := want[r.Test]; ok && r.State != state {
+			t.Errorf("%+v, want %s", r, state)
+		}
+		if r.Test == "limits" && r.Mend != "sysctl -w a=2" {
+			t.Errorf("%+v", r)
+		}
+		delete(want, r.Test)
+	}
+	if len(want) > 0 {
+		t.Errorf("no result of %v in %+v", want, got)
+	}
+}
