@@ -38,34 +38,35 @@ type peak struct {
 // search looks for it.
 func search(ctx context.Context, receive, name string, l load, progress io.Writer) (p peak, err error) {
 	p = peak{Relay: name, Burst: l.Burst}
-	try := func(rate float64) (held bool, err error) {
-		l.Rate = int(rate)
+	// limited: it was not held, and in each try for want of packets from the generator.
+	try := func(rate float64) (held, limited bool, err error) {
+		l.Rate, limited = int(rate), true
 		for range searchTries {
 			f, err := measure(ctx, receive, name, l, searchWindow)
 			if err != nil {
-				return false, err
+				return false, false, err
 			}
 			fmt.Fprintf(progress, "search %-17d %v\n", l.Rate, f)
-			if p.AtMost = float64(f.Late) > tooLate*float64(f.Sent); p.AtMost || f.Rate < 0.97*rate {
-				p.AtMost = true
+			if float64(f.Late) > tooLate*float64(f.Sent) || f.Rate < 0.97*rate {
 				continue
 			}
 			if float64(f.Lost) <= allowed*float64(f.Sent) {
 				p.Rate = max(p.Rate, f.Rate)
-				return true, nil
+				return true, false, nil
 			}
+			limited = false
 		}
-		return false, nil
+		return false, limited, nil
 	}
 	rate, held := float64(searchFrom), true
 	for held && rate < searchMost && err == nil {
-		if held, err = try(rate); held {
+		if held, p.AtMost, err = try(rate); held {
 			rate *= searchGrow
 		}
 	}
-	for limited := p.AtMost; !held && !limited && err == nil && rate*searchShrink > p.Rate; {
+	for !held && !p.AtMost && err == nil && rate*searchShrink > p.Rate {
 		rate *= searchShrink
-		held, err = try(rate)
+		held, _, err = try(rate)
 	}
 	if absent := (errAbsent{}); errors.As(err, &absent) {
 		p.Absent, err = absent.program+" is not installed", nil

@@ -57,6 +57,10 @@ func measureTCP(ctx context.Context, receive string, sessions, size int, window 
 		return nil, err
 	}
 	defer b.close()
+	// Unlike datagrams, what comes to players is not dropped but answered: that is not the gateway's work.
+	if err := b.in(ctx, clientHost, "sh", "-ec", rps("eth0", trafficCore)); err != nil {
+		return nil, err
+	}
 	s := &stage{size: size, quit: make(chan struct{})}
 	if err := s.open(); err != nil {
 		return nil, err
