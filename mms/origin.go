@@ -1,6 +1,7 @@
 package mms
 
 import (
+	"net/netip"
 	"slices"
 
 	"go.uber.org/zap"
@@ -168,8 +169,12 @@ func (s *session) rewriteFunnelInfo(m mmswire.Raw, t *mmswire.ReportFunnelInfo) 
 // TCP.
 func (s *session) noteTransport() {
 	s.refused = nil
-	s.rec.Transport = sessionlog.TransportInterleaved
+	s.rec.Transport, s.rec.MediaSeenAs = sessionlog.TransportInterleaved, netip.AddrPort{}
 	if s.funnel.port != 0 {
 		s.rec.Transport = sessionlog.TransportUDP
+	}
+	if s.funnel.flow != nil {
+		at := s.funnel.flow.OriginPair()
+		s.rec.MediaSeenAs = netip.AddrPortFrom(at.Addr, at.RTP)
 	}
 }

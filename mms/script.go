@@ -97,7 +97,7 @@ func (s *session) dial(node balancer.Node) error {
 	if err != nil {
 		return err
 	}
-	s.rec.Node, s.rec.NodeAddress = node.Name, node.AddrPort(Service)
+	s.rec.Node, s.rec.NodeAddress, s.rec.SeenAs = node.Name, node.AddrPort(Service), addrPortOf(conn.LocalAddr())
 	s.met()
 	s.origin = newPeer(sideOrigin, conn, s)
 	s.origins = append(s.origins, s.origin)

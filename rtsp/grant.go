@@ -1,6 +1,7 @@
 package rtsp
 
 import (
+	"net/netip"
 	"slices"
 
 	"go.uber.org/zap"
@@ -105,6 +106,8 @@ func (s *session) grantUDP(m *media, spec *rtspwire.TransportSpec) error {
 	if err := use.flow.Connect(udprelay.Origin, peer); err != nil {
 		return err
 	}
+	at := use.flow.OriginPair()
+	s.rec.MediaSeenAs = netip.AddrPortFrom(at.Addr, at.RTP)
 	if err := use.flow.Connect(udprelay.Client, clientPeer(s.clientAddr.Addr(), use.clientPort)); err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func (s *session) connect(ex *exchange) error {
 		conn, err := s.proxy.cfg.Dial(ctx, s.clientAddr, node.AddrPort(Service))
 		cancel()
 		if err == nil {
-			s.rec.Node, s.rec.NodeAddress = node.Name, node.AddrPort(Service)
+			s.rec.Node, s.rec.NodeAddress, s.rec.SeenAs = node.Name, node.AddrPort(Service), addrPortOf(conn.LocalAddr())
 			s.met()
 			s.urls.reach(node.Name, authorityOf(node.AddrPort(Service)))
 			s.origin = newPeer(sideOrigin, conn, &s.proxy.cfg)

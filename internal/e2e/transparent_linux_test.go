@@ -138,6 +138,19 @@ func (s *transparentStage) playRTSP(t *testing.T, kind lab.PlayerKind, at netip.
 	if r.Transport != kind.Transport || r.FromOrigin.Packets == 0 {
 		t.Errorf("record: %+v", r)
 	}
+	judgeSeen(t, r)
+}
+
+// judgeSeen: the record says that the node saw the player's own address and
+// port.
+func judgeSeen(t *testing.T, r lab.Record) {
+	t.Helper()
+	if r.SeenAs.Addr() != r.Client.Addr() || r.Transport != "http" && r.SeenAs != r.Client {
+		t.Errorf("seen as %v, not %v", r.SeenAs, r.Client)
+	}
+	if (r.Transport == "udp") != (r.MediaSeenAs.IsValid() && r.MediaSeenAs.Addr() == r.Client.Addr()) {
+		t.Errorf("media of %q seen as %v", r.Transport, r.MediaSeenAs)
+	}
 }
 
 // playOther plays to the end and compares with the file.
@@ -159,6 +172,7 @@ func (s *transparentStage) playOther(t *testing.T, kind lab.MMSKind, at netip.Ad
 	if r.Transport != kind.Transport {
 		t.Errorf("record: %+v", r)
 	}
+	judgeSeen(t, r)
 }
 
 // judgeLinks looks at every datagram of IPv4 on the origins' links: between an

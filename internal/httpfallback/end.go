@@ -138,6 +138,9 @@ func (l *link) countLocked(s *session) {
 	now := [4]uint64{l.conn.in.Load(), l.conn.out.Load(), l.originIn.Load(), l.originOut.Load()}
 	if s != nil && !s.ended {
 		r := s.rec
+		if seen := l.seenAs.Load(); seen != nil {
+			r.SeenAs = *seen
+		}
 		for i, n := range []*uint64{&r.ControlClient.In, &r.ControlClient.Out, &r.ControlOrigin.In, &r.ControlOrigin.Out} {
 			*n += now[i] - l.counted[i]
 		}

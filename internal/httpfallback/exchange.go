@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 
@@ -52,6 +53,7 @@ type link struct {
 	pin *balancer.Node
 
 	originIn, originOut counter
+	seenAs              atomic.Pointer[netip.AddrPort] // our end of the last origin connection, set by the one who dialled
 
 	// guarded by Proxy.mu
 	session *session // of the last request

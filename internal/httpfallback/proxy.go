@@ -191,6 +191,8 @@ func (l *link) dialer(cfg *Config) func(context.Context, string, string) (net.Co
 		if err != nil {
 			return nil, &dialError{err}
 		}
+		seen := peerOf(c.LocalAddr())
+		l.seenAs.Store(&seen)
 		return &originConn{Conn: c, link: l}, nil
 	}
 }

@@ -22,6 +22,8 @@ type Record struct {
 	Mode          string         `json:"mode"`
 	Client        netip.AddrPort `json:"client"`
 	Node          string         `json:"node"`
+	SeenAs        netip.AddrPort `json:"seen_as"`
+	MediaSeenAs   netip.AddrPort `json:"media_seen_as"`
 	URL           string         `json:"url"`
 	UserAgent     string         `json:"user_agent"`
 	Start         time.Time      `json:"start"`

@@ -43,6 +43,8 @@ type Record struct {
 	Local       netip.AddrPort `json:"local"`
 	Node        string         `json:"node"`
 	NodeAddress netip.AddrPort `json:"node_address"`
+	SeenAs      netip.AddrPort `json:"seen_as"`
+	MediaSeenAs netip.AddrPort `json:"media_seen_as"`
 	URL         string         `json:"url"`
 	UserAgent   string         `json:"user_agent"`
 	PlayerID    string         `json:"player_id"`

@@ -26,6 +26,7 @@ func full() *Record {
 		V: Version, ID: "a41f-17", Viewer: "7c0e", VirtualServer: "RTSP Control", Protocol: "rtsp", Transport: TransportUDP, Mode: ModePlay,
 		Client: netip.MustParseAddrPort("198.51.100.7:49152"), Local: netip.MustParseAddrPort("203.0.113.1:554"),
 		Node: "wms1", NodeAddress: netip.MustParseAddrPort("[2001:db8::11]:554"),
+		SeenAs: netip.MustParseAddrPort("[2001:db8:1::7]:49152"), MediaSeenAs: netip.MustParseAddrPort("[2001:db8:1::7]:50000"),
 		URL: "rtsp://media.test/a.wmv?x=1&y=<2>", UserAgent: "WMPlayer/12.0",
 		PlayerID: "c579d042-cecc-11d1-bb31-00a0c9603954",
 		Start: Stamp{start}, Duration: Seconds(61500 * time.Millisecond),

@@ -1,0 +1,101 @@
+package e2e
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mediagate/internal/lab"
+)
+
+// TestTransparentResend: resend requests reach the origin from the client's own
+// address and port, over RTSP (as reports of RTCP) and MMS, and what is sent
+// again comes back the same way: the file is whole in the end.
+func TestTransparentResend(t *testing.T) {
+	lab.Need(t, "nft", "tshark")
+	const name = "long.wmv"
+	long := lab.LongSampleASF(t)
+	s := newTransparentStage(t, long, []string{name}, "")
+	s.Client.LoseUDP(5004, 50)
+	for _, tc := range []struct {
+		scheme, filter string
+		most           uint64 // packets that may be missing in the end
+	}{{"mmsu", "udp port 1755", 0}, {"rtspu", "udp port 5005", 5}} {
+		t.Run(tc.scheme, func(t *testing.T) {
+			links := []*lab.Capture{lab.StartCapture(t, s.Origins[0], lab.HostLink, tc.filter), lab.StartCapture(t, s.Origins[1], lab.HostLink, tc.filter)}
+			output := filepath.Join(t.TempDir(), "out.wmv")
+			start := time.Now()
+			p := lab.Start(t, lab.Command{Path: lab.Binary(t), Host: s.Client,
+				Args: []string{"play", "-o", output, tc.scheme + "://" + s.GatewayClient.String() + "/" + name}})
+			if code := p.WaitExit(playLimit); code != 0 {
+				t.Fatalf("play ended with code %d\n%s", code, p.Output())
+			}
+			r := lab.WaitRecord(t, s.gw.Records, recordLimit, since(start))
+			judgeSeen(t, r)
+			if r.Transport != "udp" || r.ResendRequests < 5 || r.Resent < 5 {
+				t.Errorf("record: %+v\n%s", r, p.Output())
+			}
+			if tc.most == 0 {
+				got, err := os.ReadFile(output)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := lab.DiffPackets(got, long, 0); diff != "" {
+					t.Errorf("%s\n%s", diff, p.Output())
+				}
+			}
+			asked := 0
+			for _, link := range links {
+				for _, packet := range link.End() {
+					if packet.To.Addr() != s.ClientAddr {
+						asked++
+						if packet.From.Addr() != s.ClientAddr {
+							t.Errorf("a datagram %v -> %v", packet.From, packet.To)
+						}
+					}
+					if tc.scheme == "mmsu" && packet.To.Addr() != s.ClientAddr && packet.From != r.MediaSeenAs {
+						t.Errorf("asked from %v, not from %v", packet.From, r.MediaSeenAs)
+					}
+				}
+			}
+			if asked < 5 {
+				t.Errorf("%d datagrams asked", asked)
+			}
+		})
+	}
+}
+
+// TestTransparentBeside: a pool that is transparent and one that is not, in one
+// process.
+func TestTransparentBeside(t *testing.T) {
+	s := &transparentStage{Network: lab.NewNetwork(t)}
+	for i, host := range s.Origins {
+		s.origins = append(s.origins, lab.StartEmbeddedOrigin(t, s.OriginAddrs[i], host, "--speed", "4", "--log-level", "debug"))
+	}
+	s.gw = lab.StartConfigured(t, fmt.Sprintf(`log: {level: info, format: console}
+virtual_servers:
+  - {name: seen, protocol: rtsp, listen: ["%[1]v:554"], pool: seen}
+  - {name: plain, protocol: rtsp, listen: ["%[1]v:8554"], pool: plain}
+pools:
+  - {name: seen, transparent: true, monitor: {interval: 0s}, nodes: [{name: a, address: %[2]v}]}
+  - {name: plain, monitor: {interval: 0s}, nodes: [{name: b, address: %[3]v}]}
+`, s.GatewayClient, s.OriginAddrs[0], s.OriginAddrs[1]), s.listen(), s.Gateway)
+	for port, want := range map[uint16]netip.Addr{554: s.ClientAddr, 8554: s.GatewayInner} {
+		for _, scheme := range []string{"rtspu", "rtspt"} {
+			start := time.Now()
+			url := strings.Replace(lab.URL(netip.AddrPortFrom(s.GatewayClient, port), "sample.wmv"), "rtsp", scheme, 1)
+			p := lab.Start(t, lab.Command{Path: lab.Binary(t), Host: s.Client, Args: []string{"play", url}})
+			if code := p.WaitExit(playLimit); code != 0 {
+				t.Fatalf("%s: play ended with code %d\n%s", url, code, p.Output())
+			}
+			r := lab.WaitRecord(t, s.gw.Records, recordLimit, since(start))
+			if r.SeenAs.Addr() != want || scheme == "rtspu" && r.MediaSeenAs.Addr() != want {
+				t.Errorf("%s: seen as %v and %v, want %v", url, r.SeenAs, r.MediaSeenAs, want)
+			}
+		}
+	}
+}
