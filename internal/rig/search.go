@@ -15,7 +15,7 @@ import (
 // other programs of the machine do to one run is not the relay's fault.
 const (
 	searchFrom   = 40000
-	searchGrow   = 1.2
+	searchGrow   = 1.25
 	searchShrink = 0.95
 	searchTries  = 2
 	searchWindow = 700 * time.Millisecond
