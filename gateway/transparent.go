@@ -21,6 +21,7 @@ type transparency struct {
 	nodes map[netip.Addr]bool
 	spec  transparent.Spec
 	log   *zap.Logger
+	links []netip.Prefix // networks of this machine; set by start
 
 	mu    sync.Mutex // guards what follows
 	rules *transparent.Rules
@@ -56,32 +57,6 @@ func newTransparency(c *config.Config, log *zap.Logger) *transparency {
 		t.nodes[a] = true
 	}
 	return t
-}
-
-// dialFunc is the form that the three protocols' DialFunc have in common.
-type dialFunc = func(ctx context.Context, client, to netip.AddrPort) (net.Conn, error)
-
-// dialer opens origin connections for all pools; nil leaves them to the protocols.
-func (t *transparency) dialer() dialFunc {
-	if t == nil {
-		return nil
-	}
-	return t.dial
-}
-
-// dial borrows the client's address where the node's pool wants it and the client has one that can be borrowed: of the
-// node's family, and not this machine's loopback.
-func (t *transparency) dial(ctx context.Context, client, to netip.AddrPort) (net.Conn, error) {
-	from, node := client.Addr().Unmap(), to.Addr().Unmap()
-	if t.nodes[node] && from.Is4() == node.Is4() && from.IsLoopback() == node.IsLoopback() {
-		return transparent.Dial(ctx, client, to)
-	}
-	if t.nodes[node] {
-		t.log.Warn("client is shown to its node with an address of ours: it has none that the node could answer to",
-			zap.Stringer("client", client), zap.Stringer("node", to))
-	}
-	d := net.Dialer{KeepAliveConfig: deadAfter()}
-	return d.DialContext(ctx, "tcp", to.String())
 }
 
 // asker tells the protocols which nodes see clients' addresses; nil for none.
@@ -126,7 +101,7 @@ func (t *transparency) start() error {
 	if err != nil {
 		return err
 	}
-	t.rules = rules
+	t.rules, t.links = rules, linksOf()
 	t.warn(rules.Check())
 	if t.spec.Forwarding == transparent.Off {
 		return nil

@@ -99,3 +99,33 @@ pools:
 		}
 	}
 }
+
+// TestTransparentSameLink: a player in the nodes' own network, whom they answer
+// past the gateway, and one that they have another way to. Both are served as by
+// a pool that is not transparent, and no node is taken for dead.
+func TestTransparentSameLink(t *testing.T) {
+	s := newTransparentStage(t, lab.SampleASF(t), []string{"sample.wmv"}, "")
+	for i, o := range s.Origins { // the client's network is elsewhere for them now
+		o.Run("ip", "route", "add", "10.99.1.0/24", "via", s.OriginAddrs[1-i].String())
+	}
+	for _, player := range []struct {
+		host *lab.Host
+		addr netip.Addr
+	}{{s.Origins[1], s.OriginAddrs[1]}, {s.Client, s.ClientAddr}} {
+		for range 2 {
+			start := time.Now()
+			url := strings.Replace(lab.URL(s.listen(), "sample.wmv"), "rtsp", "rtspu", 1)
+			p := lab.Start(t, lab.Command{Path: lab.Binary(t), Host: player.host, Args: []string{"play", url}})
+			if code := p.WaitExit(playLimit); code != 0 {
+				t.Fatalf("%v: play ended with code %d\n%s", player.addr, code, p.Output())
+			}
+			r := lab.WaitRecord(t, s.gw.Records, recordLimit, since(start))
+			if r.Client.Addr() != player.addr || r.SeenAs.Addr() != s.GatewayInner || len(r.NodesTried) != 1 {
+				t.Errorf("record: %+v", r)
+			}
+		}
+	}
+	if got := s.gw.Output(); !strings.Contains(got, "the node sees an address of ours") || strings.Contains(got, "node is down") || strings.Contains(got, "cannot be reached") {
+		t.Errorf("the log: %s", got)
+	}
+}
