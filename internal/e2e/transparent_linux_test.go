@@ -108,11 +108,9 @@ func TestTransparent(t *testing.T) {
 	links := []*lab.Capture{lab.StartCapture(t, s.Origins[0], lab.HostLink, "udp"), lab.StartCapture(t, s.Origins[1], lab.HostLink, "udp")}
 	for _, at := range []netip.Addr{s.GatewayClient, s.GatewayClient6} {
 		for _, kind := range []lab.PlayerKind{lab.FFmpeg("udp"), lab.FFmpeg("tcp"), lab.GStreamerASF("udp"), lab.GStreamerASF("tcp")} {
-			t.Run(fmt.Sprint(kind.Name, at.Is6()), func(t *testing.T) { s.playRTSP(t, kind, at) })
+			t.Run(fmt.Sprint(kind.Name, " ", at), func(t *testing.T) { s.playRTSP(t, kind, at) })
 		}
-		for _, kind := range kinds {
-			t.Run(fmt.Sprint(kind.Name, at.Is6()), func(t *testing.T) { s.playOther(t, kind, at, sample) })
-		}
+		t.Run(fmt.Sprint("others ", at), func(t *testing.T) { s.playOthers(t, kinds, at, sample) })
 	}
 	seen := s.clientsSeen()
 	if seen[s.ClientAddr] < 5 || seen[s.ClientAddr6] < 5 || len(seen) != 2 {
@@ -153,26 +151,35 @@ func judgeSeen(t *testing.T, r lab.Record) {
 	}
 }
 
-// playOther plays to the end and compares with the file.
-func (s *transparentStage) playOther(t *testing.T, kind lab.MMSKind, at netip.Addr, sample []byte) {
+// playOthers plays by several players at once to the end and compares with the
+// file.
+func (s *transparentStage) playOthers(t *testing.T, kinds []lab.MMSKind, at netip.Addr, sample []byte) {
 	host := at.String()
 	if at.Is6() {
 		host = "[" + host + "]"
 	}
 	start := time.Now()
-	p := lab.PlayMMS(t, kind, "mms://"+host+"/"+fileOf(kind), s.Client)
-	if kind.Transport == "udp" {
-		if !lab.Eventually(playLimit, func() bool { return len(p.Written()) > 0 }) {
-			t.Fatalf("does not begin\n%s", p.Output())
+	var plays []*lab.MMSPlay
+	for _, kind := range kinds {
+		p := lab.PlayMMS(t, kind, "mms://"+host+"/"+fileOf(kind), s.Client)
+		if kind.Transport == "udp" {
+			if !lab.Eventually(playLimit, func() bool { return len(p.Written()) > 0 }) {
+				t.Fatalf("%s does not begin\n%s", kind.Name, p.Output())
+			}
+			s.judgeBorrowed(t, kind.Name)
 		}
-		s.judgeBorrowed(t, kind.Name)
+		plays = append(plays, p)
 	}
-	playsWhole(t, p, sample)
-	r := lab.WaitRecord(t, s.gw.Records, recordLimit, func(r lab.Record) bool { return since(start)(r) && asked(fileOf(kind))(r) })
-	if r.Transport != kind.Transport {
-		t.Errorf("record: %+v", r)
+	for _, p := range plays {
+		t.Run(p.Kind.Name, func(t *testing.T) {
+			playsWhole(t, p, sample)
+			r := lab.WaitRecord(t, s.gw.Records, recordLimit, func(r lab.Record) bool { return since(start)(r) && asked(fileOf(p.Kind))(r) })
+			if r.Transport != p.Kind.Transport {
+				t.Errorf("record: %+v", r)
+			}
+			judgeSeen(t, r)
+		})
 	}
-	judgeSeen(t, r)
 }
 
 // judgeLinks looks at every datagram of IPv4 on the origins' links: between an
