@@ -75,3 +75,16 @@ func TestWithoutTransparentPools(t *testing.T) {
 		t.Errorf("no result of %v in %+v", want, got)
 	}
 }
+
+func TestTableOfConnections(t *testing.T) {
+	for _, tc := range []struct {
+		count, most int
+		fault       bool
+	}{{0, 0, false}, {100, 65536, false}, {58981, 65536, false}, {58983, 65536, true}, {65536, 65536, true}} {
+		e := &examiner{}
+		e.full(tc.count, tc.most)
+		if Faulty(e.results) != tc.fault {
+			t.Errorf("%d of %d: %+v", tc.count, tc.most, e.results)
+		}
+	}
+}

@@ -107,12 +107,17 @@ func (e *examiner) tracking() {
 	const test = "conntrack"
 	data, _ := os.ReadFile("/proc/modules") // a kernel without modules has none of these
 	e.modules(string(data))
-	count, most := number("/proc/sys/net/netfilter/nf_conntrack_count"), number("/proc/sys/net/netfilter/nf_conntrack_max")
-	if most > 0 && count*10 >= most*9 {
-		e.fault(test, fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d", most*4), "the table of connections is nearly full, %d of %d", count, most)
-	}
+	e.full(number("/proc/sys/net/netfilter/nf_conntrack_count"), number("/proc/sys/net/netfilter/nf_conntrack_max"))
 	if !e.faulty(test) {
 		e.ok(test, "no connection tracking is in the way")
+	}
+}
+
+// full judges the table of connections; a kernel without one has room for none.
+func (e *examiner) full(count, most int) {
+	if most > 0 && count*10 >= most*9 {
+		e.fault("conntrack", fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d", most*4),
+			"the table of connections is nearly full, %d of %d: what does not fit is dropped", count, most)
 	}
 }
 
