@@ -129,3 +129,26 @@ func TestTransparentSameLink(t *testing.T) {
 		t.Errorf("the log: %s", got)
 	}
 }
+
+// TestTransparentNAT: a player behind a NAT that keeps ports. The node sees the
+// NAT's address with the port that the player asked for. (With one that does not
+// FFmpeg gets no media of Windows Media Services, through a pool that is not
+// transparent either: nothing of it comes from that port that could be learned.)
+func TestTransparentNAT(t *testing.T) {
+	lab.Need(t, "nft", "ffmpeg")
+	s := newTransparentStage(t, lab.SampleASF(t), []string{"sample.wmv"}, "")
+	s.Router.Run("nft", "table ip n {\nchain p {\ntype nat hook postrouting priority 100\noifname gateway0 masquerade\n}\n}")
+	outside := netip.MustParseAddr("10.99.3.2")
+	start := time.Now()
+	p := lab.Play(t, lab.FFmpeg("udp"), lab.URL(s.listen(), "sample.wmv"), s.Client)
+	p.WaitFrames(20, 20, playLimit)
+	ports := make(map[uint16]bool)
+	for _, sock := range s.Client.Sockets() {
+		ports[sock.Local.Port()] = true
+	}
+	p.End()
+	r := lab.WaitRecord(t, s.gw.Records, recordLimit, since(start))
+	if r.Client.Addr() != outside || r.SeenAs != r.Client || r.MediaSeenAs.Addr() != outside || !ports[r.MediaSeenAs.Port()] || r.Transport != "udp" {
+		t.Errorf("record: %+v, the player's ports: %v", r, ports)
+	}
+}
