@@ -39,9 +39,10 @@ type viewerKey struct {
 type viewer struct {
 	id    string
 	keys  []viewerKey
-	fell  []viewerKey // its keys in fallen
-	node  string      // that it has met last
-	open  int         // sessions that run
+	fell  []viewerKey    // its keys in fallen
+	node  string         // that it has met last
+	open  int            // sessions that run
+	of    map[string]int // the same by protocol
 	heard time.Time
 	steps []step
 	place *list.Element
@@ -78,8 +79,9 @@ func newEpoch() string {
 }
 
 // sight returns who the player of a new session is, and the node that it had. id is "" as long as neither its GUID nor
-// the URL tells; node may be there all the same.
-func (t *viewers) sight(client netip.Addr, guid, url string) (id, node string) {
+// the URL tells; node may be there all the same. A player that is known by its address and clip alone, while another
+// session of that protocol runs, is most likely somebody else behind one NAT: it may be spread.
+func (t *viewers) sight(protocol string, client netip.Addr, guid, url string) (id, node string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
@@ -95,15 +97,19 @@ func (t *viewers) sight(client netip.Addr, guid, url string) (id, node string) {
 		return "", ""
 	case v == nil:
 		t.number++
-		v = &viewer{id: t.epoch + "-" + strconv.FormatUint(t.number, 10)}
+		v = &viewer{id: t.epoch + "-" + strconv.FormatUint(t.number, 10), of: make(map[string]int)}
 		t.byID[v.id] = v
 		v.place = t.order.PushBack(v)
 	}
 	t.name(v, key)
 	t.rise(v)
 	v.open++
+	v.of[protocol]++
 	t.touch(v, now)
 	t.expire(now)
+	if key.guid == "" && v.of[protocol] > 1 {
+		return v.id, ""
+	}
 	return v.id, v.node
 }
 
@@ -219,7 +225,7 @@ func (t *viewers) ended(r *sessionlog.Record) {
 	if r.Interim {
 		return
 	}
-	v.open = max(0, v.open-1)
+	v.open, v.of[r.Protocol] = max(0, v.open-1), max(0, v.of[r.Protocol]-1)
 	t.touch(v, t.now())
 	if r.Node != "" {
 		v.node = r.Node

@@ -243,7 +243,7 @@ func TestViewers(t *testing.T) {
 	v.now = func() time.Time { return now }
 	a, b := netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("203.0.113.10")
 	const guid = "{11111111-2222-3333-4444-555555555555}"
-	id, node := v.sight(a, guid, "rtsp://gw/a.wmv")
+	id, node := v.sight("rtsp", a, guid, "rtsp://gw/a.wmv")
 	if id == "" || node != "" {
 		t.Fatalf("%q at %q", id, node)
 	}
@@ -253,7 +253,7 @@ func TestViewers(t *testing.T) {
 	}
 	v.ended(first)
 	now = now.Add(time.Second)
-	again, node := v.sight(a, guid, "mms://gw/a.wmv")
+	again, node := v.sight("mms", a, guid, "mms://gw/a.wmv")
 	if again != id || node != "n2" {
 		t.Errorf("over MMS: %q at %q, want %q at n2", again, node, id)
 	}
@@ -263,16 +263,16 @@ func TestViewers(t *testing.T) {
 	if diff := cmp.Diff(want, second.Ladder); diff != "" {
 		t.Errorf("ladder (-want +got):\n%s", diff)
 	}
-	if other, _ := v.sight(b, guid, "mms://gw/a.wmv"); other == id {
+	if other, _ := v.sight("mms", b, guid, "mms://gw/a.wmv"); other == id {
 		t.Error("another address is the same viewer")
 	}
 	const common = "{7E667F5D-A661-495E-A512-F55686DDA178}"
-	one, _ := v.sight(b, common, "mms://gw/b.wmv")
-	if two, _ := v.sight(b, common, "mms://gw/c.wmv"); one == two {
+	one, _ := v.sight("mms", b, common, "mms://gw/b.wmv")
+	if two, _ := v.sight("mms", b, common, "mms://gw/c.wmv"); one == two {
 		t.Error("a GUID that every copy sends makes one viewer of two")
 	}
 	now = now.Add(time.Hour)
-	if late, _ := v.sight(a, guid, "rtsp://gw/a.wmv"); late == id {
+	if late, _ := v.sight("rtsp", a, guid, "rtsp://gw/a.wmv"); late == id {
 		t.Error("is remembered after the window")
 	}
 }
