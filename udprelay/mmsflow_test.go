@@ -74,7 +74,10 @@ func TestMMSForward(t *testing.T) {
 				g.f.SetResend(7, 7, g.asks.addr())
 				g.client.send(g.resend, ask(7, 9))
 				g.asks.want(rtpPort(g.f.OriginPair()), ask(7, 9))
-				eventually(t, "counted", func() bool { return g.f.Stats().ToOrigin.Packets == 3 })
+				eventually(t, "counted", func() bool { // after the write, so the other end may have it before
+					s := g.f.Stats()
+					return s.ToOrigin.Packets == 3 && s.ToClient.Packets == 7
+				})
 
 				s := g.f.Stats()
 				if s.Media.Packets != 7 || s.Media.Lost != 0 || s.Resent != 2 || s.ResendRequests != 3 || s.FromClient.Packets != 3 ||
