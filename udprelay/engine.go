@@ -55,6 +55,24 @@ type EngineInfo struct {
 // Engine says what moves the datagrams. It is the same for the whole life of a relay.
 func (r *Relay) Engine() EngineInfo { return r.engine }
 
+// choose finds the engine. It starts nothing.
+func (r *Relay) choose() error {
+	r.engine = EngineInfo{Name: EnginePlain.String()}
+	if r.cfg.Engine == EnginePlain {
+		return nil
+	}
+	fast, info, err := newFast(r)
+	switch {
+	case err == nil:
+		r.fast, r.engine = fast, info
+	case r.cfg.Engine == EngineFast:
+		return fmt.Errorf("udprelay: choose engine fast: %w", err)
+	default:
+		r.engine.Features = []Feature{{Name: EngineFast.String(), Why: err.Error()}}
+	}
+	return nil
+}
+
 // LoopLoad are the figures of one event loop: the share of the last second that it was busy (0 to 1), what the kernel
 // dropped in the last second because the loop had not read the datagrams before it, and, since the start, how often it
 // woke up, the datagrams it read, the calls in which it sent, and all that the kernel dropped.

@@ -89,24 +89,6 @@ func New(cfg Config) (*Relay, error) {
 	return r, nil
 }
 
-// choose finds the engine. It starts nothing.
-func (r *Relay) choose() error {
-	r.engine = EngineInfo{Name: EnginePlain.String()}
-	if r.cfg.Engine == EnginePlain {
-		return nil
-	}
-	fast, info, err := newFast(r)
-	switch {
-	case err == nil:
-		r.fast, r.engine = fast, info
-	case r.cfg.Engine == EngineFast:
-		return fmt.Errorf("udprelay: choose engine fast: %w", err)
-	default:
-		r.engine.Features = []Feature{{Name: EngineFast.String(), Why: err.Error()}}
-	}
-	return nil
-}
-
 func (c *Config) setDefaults() {
 	if c.Linger == 0 {
 		c.Linger = DefaultLinger
