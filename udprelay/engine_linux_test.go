@@ -52,6 +52,7 @@ func TestTrain(t *testing.T) {
 			for i := range n {
 				client.want(rtpPort(f.ClientPair()), all[i*200:min(len(all), i*200+200)])
 			}
+			eventually(t, "what was sent is counted", func() bool { return f.Stats().ToClient.Packets == n })
 			s := f.Stats()
 			if s.ToClient.Packets != n || s.ToClient.Bytes != uint64(len(all)) || s.Media.Packets != n || len(s.Drops) != 0 {
 				t.Errorf("%+v", s)
