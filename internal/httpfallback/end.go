@@ -59,7 +59,9 @@ func (p *Proxy) tallyLocked(ex *exchange) {
 	if ex.report != nil && ex.err == nil {
 		r.ClientLog = ex.report.clientLog()
 	}
-	if e, ok := ex.ending(); ok {
+	s.logged = s.logged || ex.logged()
+	// A player sends its log and closes its stream in either order: what it broke off then is no news.
+	if e, ok := ex.ending(); ok && (ex.logged() || !s.logged) {
 		s.outcome = e
 	}
 	r.Duration = sessionlog.Seconds(now.Sub(r.Start.Time))
@@ -73,10 +75,10 @@ func (p *Proxy) tallyLocked(ex *exchange) {
 // streamed says that media went by.
 func (ex *exchange) streamed() bool { return !ex.fromOrigin.first.IsZero() }
 
-// lingerOf is how long the session waits for the player's next request.
+// lingerOf is how long the session waits for the player's next request. The caller holds Proxy.mu.
 func (p *Proxy) lingerOf(ex *exchange) time.Duration {
 	switch {
-	case ex.logged():
+	case ex.logged() || ex.session.logged: // the stream that it was about may end after it
 		return min(p.cfg.Linger, afterLog)
 	case ex.pragma.keepAlive || ex.in.Method == http.MethodOptions:
 		return min(max(p.cfg.Linger, time.Duration(ex.timeout)*time.Millisecond+afterTimeout), max(p.cfg.Affinity, p.cfg.Linger))

@@ -30,6 +30,7 @@ type session struct {
 	timer     *time.Timer
 	outcome   end
 	sighted   bool // Viewer was asked
+	logged    bool // the origin took the player's log, and the player asked for nothing since
 	ended     bool
 }
 
@@ -62,6 +63,7 @@ func (p *Proxy) begin(ex *exchange) {
 		s = p.newSessionLocked(pl, ex, now)
 	}
 	s.inFlight++
+	s.logged = s.logged && ex.report != nil // a seek is a log and a new Play
 	pl.busy++
 	s.timer.Stop()
 	s.rec.Requests++
