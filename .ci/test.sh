@@ -12,6 +12,7 @@ unit)
 	all=$(go list ./...)
 	mapfile -t rooms < <(grep -vE '/internal/(lab|e2e|rig)$' <<<"$all")
 	go test -race -shuffle=on -timeout 10m "${rooms[@]}"
+	MEDIAGATE_ENGINE=plain go test -race -shuffle=on -timeout 10m ./udprelay
 	;;
 players)
 	go test -count=1 -p 1 -timeout 20m -skip '^TestSoak$' "${players[@]}"

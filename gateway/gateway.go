@@ -86,7 +86,12 @@ func New(cfg *config.Config, opt Options) (*Gateway, error) {
 }
 
 func newRelay(cfg *config.Config, listen udprelay.ListenFunc, log *zap.Logger) (*udprelay.Relay, error) {
+	engine, err := udprelay.ParseEngine(cfg.Relay.Engine)
+	if err != nil {
+		return nil, err
+	}
 	return udprelay.New(udprelay.Config{
+		Engine:      engine,
 		ClientPorts: udprelay.PortRange(cfg.Relay.ClientMedia.Ports),
 		OriginPorts: udprelay.PortRange(cfg.Relay.OriginMedia.Ports),
 		Listen:      listen,
@@ -144,6 +149,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = g.closeServers() }) // every error is a proxy that was closed already
 	defer stop()
 	close(g.ready)
+	g.log.Info("media engine", zap.Any("engine", g.relay.Engine()))
 	g.log.Info("ready", zap.String("version", g.opt.Version), zap.Any("listening", g.listening()))
 	g.serve()
 	cancel()

@@ -69,9 +69,16 @@ type Config struct {
 	// ReceiveBuffer and SendBuffer are the kernel's buffers of each socket in bytes, 0 means DefaultBuffer; the
 	// sockets of a shared pair get eight times as much. The kernel may grant less (net.core.rmem_max, wmem_max).
 	ReceiveBuffer, SendBuffer int
-	Listen                    ListenFunc       // nil: net.ListenUDP
-	Now                       func() time.Time // nil: time.Now
-	Logger                    *zap.Logger      // nil: none
+	// Listen binds the sockets; nil: net.ListenUDP. The fast engine takes those over that have a descriptor, as
+	// *net.UDPConn has (SyscallConn), and reads the others as the plain one does.
+	Listen ListenFunc
+	Now    func() time.Time // nil: time.Now. The fast engine asks once for all datagrams of a wake-up
+	Engine EngineChoice
+	// Loops is the number of event loops of the fast engine, 0: one a core. It sees to it that GOMAXPROCS is one more: a
+	// loop keeps its thread for itself.
+	Loops    int
+	Overload Overload
+	Logger   *zap.Logger // nil: none
 }
 
 const (

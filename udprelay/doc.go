@@ -19,9 +19,12 @@
 //
 // # What it owns and who ends it
 //
-// The sockets, with one goroutine each: four in a flow with two pairs of its own, two in a flow behind a shared pair,
+// The sockets. The plain engine has one goroutine for each: four in a flow with two pairs of its own, two in a flow behind a shared pair,
 // half as many in a flow of MMS, two in a shared pair, one in a resend port, and one while a closed flow lingers. Each reading goroutine owns a buffer of 64 KiB, larger
-// than any datagram. The session that reserved a flow closes it; its ports are read on for Config.Linger, then closed
+// than any datagram. The fast engine (Linux) takes the descriptors over and reads them in a few event loops, each a locked
+// thread with one buffer: a flow's own sockets are one loop's, so that its order is kept, and a loop sends at the end of
+// each wake-up, in few calls, what it has read; datagrams of one flow that follow one another as one train. A Conn
+// without a descriptor keeps its goroutine. The loops start with the first socket and end with Close. The session that reserved a flow closes it; its ports are read on for Config.Linger, then closed
 // and freed. Relay.Close ends all and waits for all.
 //
 // On the packet path a flow shares no lock with another: where peers are is an immutable value behind an atomic
@@ -34,12 +37,12 @@
 //
 // Control protocols (of MMS it reads the two packets in mms.go, as of RTP the headers in rtp.go and rtcp.go),
 // configuration files, privileges. Sockets come from Config.Listen, the time from Config.Now. How
-// datagrams are moved is behind Conn and (*Flow).route, which decides without I/O, so that another engine may take
-// the place of the goroutine per socket.
+// datagrams are moved is behind Conn, socket.decide and (*Flow).route, which decide without I/O, so that both engines share
+// them.
 //
 // # How it is tested
 //
 // The decisions (bearings.judge, host.owner, both meters, the RTCP and the MMS reader) by tables and fuzz tests; forwarding, latching
 // and its abuse with real sockets on loopback; lingering with testing/synctest and a fake Conn; 0 allocations per
-// packet; no goroutine left behind.
+// packet; no goroutine and no descriptor left behind. MEDIAGATE_ENGINE=plain or fast runs all of it with one engine.
 package udprelay

@@ -119,7 +119,7 @@ func (f *Flow) start() {
 	for side := range sides {
 		for _, s := range f.legs[side].sock {
 			if s != nil && s.flow == f {
-				f.wg.Go(s.run)
+				s.start(&f.wg, int(f.legs[Origin].local.RTP/2))
 			}
 		}
 	}

@@ -37,6 +37,11 @@ type socket struct {
 }
 
 func newSocket(r *Relay, c Conn, side Side, k kind) *socket {
+	if r.fast != nil {
+		if taken := r.fast.take(c); taken != nil {
+			c = taken
+		}
+	}
 	return &socket{relay: r, conn: c, side: side, k: k, drops: &r.drops, quit: make(chan struct{})}
 }
 
@@ -91,20 +96,8 @@ func (s *socket) wait(d time.Duration) bool {
 // handle passes one datagram on, or counts why not. It allocates nothing unless something is learned, and what it
 // writes is the flow's alone.
 func (s *socket) handle(b []byte, cut bool, from netip.AddrPort) {
-	f, reason := s.flow, DropNone
+	f, to := s.decide(b, cut, from, s.relay.cfg.Now())
 	if f == nil {
-		if f, reason = s.shared.find(s.k, from, b); f == nil {
-			s.drops.add(reason)
-			return
-		}
-	}
-	if cut {
-		f.drops.add(DropTooLong)
-		return
-	}
-	to, reason := f.route(s.side, s.k, from, b, s.relay.cfg.Now())
-	if reason != DropNone {
-		f.drops.add(reason)
 		return
 	}
 	out := s.side.other()
@@ -113,4 +106,25 @@ func (s *socket) handle(b []byte, cut bool, from netip.AddrPort) {
 		return
 	}
 	f.sent[out].add(len(b), f.mms == nil && isRTCP(b))
+}
+
+// decide says whose a datagram is and where it goes, or counts why it goes nowhere; the flow is nil then.
+func (s *socket) decide(b []byte, cut bool, from netip.AddrPort, now time.Time) (*Flow, netip.AddrPort) {
+	f, reason := s.flow, DropNone
+	if f == nil {
+		if f, reason = s.shared.find(s.k, from, b); f == nil {
+			s.drops.add(reason)
+			return nil, netip.AddrPort{}
+		}
+	}
+	if cut {
+		f.drops.add(DropTooLong)
+		return nil, netip.AddrPort{}
+	}
+	to, reason := f.route(s.side, s.k, from, b, now)
+	if reason != DropNone {
+		f.drops.add(reason)
+		return nil, netip.AddrPort{}
+	}
+	return f, to
 }

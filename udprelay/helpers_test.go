@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,6 +32,12 @@ func (h hosts) spec() Spec { return Spec{ClientLocal: h.toClient, OriginLocal: h
 
 func newRelay(t testing.TB, cfg Config) *Relay {
 	t.Helper()
+	if name := os.Getenv("MEDIAGATE_ENGINE"); name != "" && cfg.Engine == EngineAuto {
+		var err error
+		if cfg.Engine, err = ParseEngine(name); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if cfg.ClientPorts == (PortRange{}) {
 		cfg.ClientPorts = PortRange{20000, 20099}
 	}

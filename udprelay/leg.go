@@ -129,6 +129,7 @@ type leg struct {
 	local PortPair
 	free  bool // another port than the negotiated one may be learned
 	sock  [kinds]*socket
+	alone atomic.Bool              // the way to the peer refuses trains of datagrams
 	at    atomic.Pointer[bearings] // nil until Connect
 }
 

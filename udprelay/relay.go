@@ -19,6 +19,8 @@ var (
 	ErrPortsExhausted = errors.New("ports exhausted")
 	// ErrClosed: the relay or the flow is closed or being shut down.
 	ErrClosed = errors.New("closed")
+	// ErrOverloaded: a limit of Config.Overload is reached. What runs goes on.
+	ErrOverloaded = errors.New("overloaded")
 )
 
 // Relay hands out flows. It is safe for concurrent use.
@@ -28,6 +30,8 @@ type Relay struct {
 	ranges [sides]*ports
 	drops  tally // of datagrams without a flow
 	ending chan struct{}
+	engine EngineInfo
+	fast   mover // nil: plain
 
 	wg sync.WaitGroup // the goroutines of shared pairs, resend ports and lingering flows
 
@@ -76,6 +80,9 @@ func New(cfg Config) (*Relay, error) {
 	if c, o := cfg.ClientPorts, cfg.OriginPorts; r.shared && c.Lo <= o.Hi && o.Lo <= c.Hi {
 		return nil, fmt.Errorf("udprelay: configure origin ports %d-%d: the shared client pair %d-%d lies in this "+
 			"range; choose another", o.Lo, o.Hi, c.Lo, c.Hi)
+	}
+	if err := r.choose(); err != nil {
+		return nil, err
 	}
 	r.ranges[Client] = newPorts(Client, cfg.ClientPorts, cfg.Listen)
 	r.ranges[Origin] = newPorts(Origin, cfg.OriginPorts, cfg.Listen)
@@ -133,7 +140,7 @@ func (r *Relay) pair(local netip.Addr) (*sharedPair, error) {
 		r.size(conns[k], sharedBuffers)
 		p.sock[k] = newSocket(r, conns[k], Client, k)
 		p.sock[k].shared = &p.table
-		r.wg.Go(p.sock[k].run)
+		p.sock[k].start(&r.wg, 0)
 	}
 	r.pairs[local] = p
 	return p, nil
@@ -163,6 +170,9 @@ func (r *Relay) Reserve(spec Spec) (*Flow, error) {
 	spec.ClientLocal, spec.OriginLocal = spec.ClientLocal.Unmap(), spec.OriginLocal.Unmap()
 	if err := spec.check(); err != nil {
 		return nil, err
+	}
+	if err := r.cfg.Overload.reached(r.Load()); err != nil {
+		return nil, fmt.Errorf("udprelay: reserve flow: %w", err)
 	}
 	f := newFlow(r, spec)
 	if err := f.bind(spec); err != nil {
@@ -271,5 +281,8 @@ func (r *Relay) Close() error {
 		p.sock.close()
 	}
 	r.wg.Wait() // not under mu: a lingering flow takes it to be forgotten
+	if r.fast != nil {
+		r.fast.close()
+	}
 	return nil
 }

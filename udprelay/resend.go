@@ -43,10 +43,10 @@ func (r *Relay) resendPort(local netip.AddrPort) (*resendPort, error) {
 	if err != nil {
 		return nil, fmt.Errorf("udprelay: bind resend port %v: %s: %w", local, advice(err), err)
 	}
+	r.size(conn, sharedBuffers)
 	p := &resendPort{table: table{resends: true}, sock: newSocket(r, conn, Client, rtp)}
 	p.sock.shared = &p.table
-	r.size(conn, sharedBuffers)
-	r.wg.Go(p.sock.run)
+	p.sock.start(&r.wg, 0)
 	r.asked[local] = p
 	return p, nil
 }

@@ -45,6 +45,15 @@ func (c *counter) add(n int, control bool) {
 	}
 }
 
+// addAll is add for several datagrams, n bytes in all.
+func (c *counter) addAll(packets, n, control int) {
+	c.packets.Add(uint64(packets))
+	c.bytes.Add(uint64(n))
+	if control > 0 {
+		c.control.Add(uint64(control))
+	}
+}
+
 func (c *counter) traffic() Traffic {
 	return Traffic{Packets: c.packets.Load(), Bytes: c.bytes.Load(), RTCPPackets: c.control.Load()}
 }

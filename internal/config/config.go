@@ -124,6 +124,7 @@ type Ports struct {
 
 // Relay says which UDP ports carry media, and how much the kernel keeps of it.
 type Relay struct {
+	Engine        string      `yaml:"engine"` // what moves datagrams: auto, plain or fast
 	ClientMedia   ClientMedia `yaml:"client_media"`
 	OriginMedia   OriginMedia `yaml:"origin_media"`
 	Linger        Duration    `yaml:"linger"`         // how long the ports of a closed flow are drained before they serve again

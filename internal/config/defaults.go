@@ -47,6 +47,7 @@ func Default() *Config {
 
 func defaultRelay() Relay {
 	return Relay{
+		Engine: "plain", // fast is new: it is asked for until it has carried streams for longer
 		ClientMedia: ClientMedia{
 			// The one pair that Windows Media Services sends from, so that a firewall rule made for it still fits.
 			Ports: PortRange{5004, 5005},

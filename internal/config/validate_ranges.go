@@ -26,6 +26,7 @@ func (k *checker) span(path string, got Duration, lo, hi time.Duration) {
 
 func (k *checker) relay(c *Config) {
 	r := c.Relay
+	k.oneOf("relay.engine", r.Engine, "auto", "plain", "fast")
 	const client, origin = "relay.client_media.ports", "relay.origin_media.ports"
 	okClient, okOrigin := k.portRange(client, r.ClientMedia.Ports), k.portRange(origin, r.OriginMedia.Ports)
 	if okClient && okOrigin && r.ClientMedia.Ports.Overlaps(r.OriginMedia.Ports) {

@@ -115,7 +115,12 @@ func relayPorts() udprelay.Config {
 // relayConfig is the configuration of an engine.
 func relayConfig(engine string) (udprelay.Config, error) {
 	cfg := relayPorts()
-	if engine != "plain" {
+	switch engine {
+	case "plain":
+		cfg.Engine = udprelay.EnginePlain
+	case "fast":
+		cfg.Engine = udprelay.EngineFast
+	default:
 		return cfg, fmt.Errorf("rig: choose engine: there is no %q", engine)
 	}
 	return cfg, nil

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 func TestSmoke(t *testing.T) {
 	lab.NeedRoot(t)
 	lab.Need(t, "ip", "nft", "ethtool")
-	for _, name := range []string{reference, "plain"} {
+	for _, name := range []string{reference, "plain", "fast"} {
 		for _, burst := range []int{1, 16} {
 			l := load{Flows: 50, Size: 1316, Rate: 2000, Burst: burst, Tick: 200 * time.Microsecond}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
