@@ -1,0 +1,71 @@
+package e2e
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"mediagate/internal/lab"
+)
+
+// TestLadderRollover: the built-in player climbs down the ladder on three hosts,
+// with its upper steps refused or dropped on the client's link, and lands on the
+// step that is left; a refusal costs it no wait.
+func TestLadderRollover(t *testing.T) {
+	top := lab.NewTopology(t)
+	lab.Need(t, "nft")
+	from := lab.StartEmbeddedOrigin(t, top.OriginAddr, top.Origin, "--speed", "2")
+	var yaml strings.Builder
+	yaml.WriteString("virtual_servers:\n")
+	for _, p := range []string{"rtsp", "mms", "http"} {
+		fmt.Fprintf(&yaml, "  - {name: %s, protocol: %s, listen: [%q], pool: origins}\n", p, p, netip.AddrPortFrom(top.GatewayClient, lab.UsualPort(p)))
+	}
+	fmt.Fprintf(&yaml, "pools:\n  - name: origins\n    nodes:\n      - {name: wms, address: %s, ports: {rtsp: 554, mms: 1755, http: 80}}\n", from.Addr)
+	gw := lab.StartConfigured(t, yaml.String(), netip.AddrPortFrom(top.GatewayClient, 80), top.Gateway)
+	top.Client.Run("nft", "add table inet ladder; add chain inet ladder in { type filter hook input priority 0; }; "+
+		"add chain inet ladder out { type filter hook output priority 0; }")
+	for _, c := range []struct {
+		name, rules, plays string
+		most               time.Duration // to the first packet
+	}{
+		{"nothing", "", "rtspu", 5 * time.Second},
+		{"554 refused", "add rule inet ladder out tcp dport 554 reject with tcp reset", "mmsu", 5 * time.Second},
+		{"554 and 1755 refused", "add rule inet ladder out tcp dport { 554, 1755 } reject with tcp reset", "http", 5 * time.Second},
+		{"UDP dropped", "add rule inet ladder in meta l4proto udp drop", "rtspt", 15 * time.Second},
+		{"554 refused, UDP dropped", "add rule inet ladder out tcp dport 554 reject with tcp reset; " +
+			"add rule inet ladder in meta l4proto udp drop", "mmst", 15 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			top.Client.Run("nft", "flush table inet ladder; "+c.rules)
+			began := time.Now().Truncate(time.Millisecond)
+			p := lab.Start(t, lab.Command{Path: lab.Binary(t), Host: top.Client,
+				Args: []string{"play", "--rollover", "--duration", "500ms", top.GatewayClient.String() + "/sample.wmv"}})
+			if code := p.WaitExit(playLimit); code != 0 {
+				t.Fatalf("play ended with code %d\n%s", code, p.Output())
+			}
+			var first time.Duration
+			landed := ""
+			for line := range strings.Lines(p.Output()) {
+				f := strings.Fields(line)
+				switch {
+				case len(f) == 3 && f[0] == "first" && f[1] == "packet":
+					first, _ = time.ParseDuration(f[2])
+				case len(f) == 4 && f[0] == "step" && f[3] == "plays":
+					landed = f[1]
+				}
+			}
+			t.Logf("%s: first packet after %v", landed, first)
+			if landed != c.plays || first <= 0 || first > c.most {
+				t.Errorf("landed on %q after %v, want %s within %v\n%s", landed, first, c.plays, c.most, p.Output())
+			}
+			r := lab.WaitRecord(t, gw.Records, 2*recordLimit, func(r lab.Record) bool {
+				return !r.Start.Before(began) && r.FirstMedia != nil && strings.HasPrefix(c.plays, r.Protocol)
+			})
+			if r.Node != "wms" || r.Viewer == "" || r.Client.Addr() != top.ClientAddr {
+				t.Errorf("record: %+v", r)
+			}
+		})
+	}
+}
