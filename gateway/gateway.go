@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"mediagate/balancer"
+	"mediagate/internal/capture"
 	"mediagate/internal/config"
 	"mediagate/udprelay"
 )
@@ -35,6 +36,7 @@ type Gateway struct {
 	opt     Options
 	log     *zap.Logger
 	relay   *udprelay.Relay
+	book    *capture.Book
 	pools   map[string]*balancer.Pool
 	servers []*virtualServer
 	viewers *viewers
@@ -68,6 +70,7 @@ func New(cfg *config.Config, opt Options) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway: build relay: %w", err)
 	}
 	g.relay = relay
+	g.book = newBook(cfg, opt.Logger)
 	for i := range cfg.Pools {
 		pool, err := newPool(&cfg.Pools[i], cfg, opt.Logger)
 		if err != nil {
@@ -124,7 +127,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.mu.Unlock()
 	defer close(g.stopped)
 
-	records, err := openRecords(g.cfg.Sessions, g.opt.Version, g.log.Named("sessionlog"))
+	records, err := g.openEvidence()
 	if err != nil {
 		return err
 	}

@@ -61,6 +61,7 @@ func (g *Gateway) logs() recordLogs {
 }
 
 func (g *Gateway) closeRecords() {
+	_ = g.book.Close() // it has logged what went wrong
 	if err := g.logs().close(); err != nil {
 		g.log.Error("session records lost", zap.Error(err))
 	}

@@ -79,6 +79,7 @@ func (g *Gateway) newRTSP(c *config.VirtualServer, r *router) (*rtsp.Proxy, erro
 		Record:        g.record,
 		Interim:       time.Duration(g.cfg.Sessions.Interim),
 		Viewer:        g.sightRTSP,
+		Book:          g.book,
 		Met:           g.viewers.met,
 		Logger:        g.log.Named("rtsp").With(zap.String("virtual_server", c.Name)),
 	})
@@ -99,6 +100,7 @@ func (g *Gateway) newMMS(c *config.VirtualServer, r *router) (*mms.Proxy, error)
 		Record:        g.record,
 		Interim:       time.Duration(g.cfg.Sessions.Interim),
 		Viewer:        g.sightMMS,
+		Book:          g.book,
 		Met:           g.viewers.met,
 		Logger:        g.log.Named("mms").With(zap.String("virtual_server", c.Name)),
 	}

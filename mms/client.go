@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"mediagate/internal/capture"
 	"mediagate/internal/sessionlog"
 	"mediagate/mms/mmswire"
 )
@@ -120,6 +121,7 @@ func (s *session) onConnect(m mmswire.Raw) {
 	s.said.host = hostName(sub.Host())
 	s.rec.UserAgent = agentOf(c.SubscriberName)
 	s.rec.URL = s.urlOf("")
+	s.tap.Learn(capture.Facts{UserAgent: s.rec.UserAgent})
 	if strings.Contains(c.SubscriberName, "-"+s.proxy.epoch) {
 		s.refuse(requestOf(m), errLoop)
 		s.endWith(s.endRefused(errLoop))
@@ -159,6 +161,7 @@ func (s *session) onOpenFile(m mmswire.Raw, sent uint64) {
 	}
 	if s.said.file == nil {
 		s.rec.URL = s.urlOf(f.FileName)
+		s.tap.Learn(capture.Facts{URL: s.rec.URL})
 	}
 	s.said.file = f
 	s.phase = sessionlog.PhaseDescribe

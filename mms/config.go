@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"mediagate/balancer"
+	"mediagate/internal/capture"
 	"mediagate/internal/sessionlog"
 	"mediagate/mms/mmswire"
 	"mediagate/udprelay"
@@ -70,7 +71,9 @@ type Config struct {
 	Viewer func(Sighting) Viewer
 	// Met is told the node that a viewer's session has reached, so that a session beside it finds the same; nil: nobody
 	// wants to know.
-	Met    func(viewer, node string)
+	Met func(viewer, node string)
+	// Book keeps traces and captures; nil: none.
+	Book   *capture.Book
 	Logger *zap.Logger
 	// Pseudonym and Version name this gateway in VIA. Defaults "mediagate" and "1.0".
 	Pseudonym, Version string

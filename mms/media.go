@@ -34,10 +34,12 @@ func (e *writeError) Unwrap() error { return e.err }
 func (s *session) relayData(p *peer, d *mmswire.Data) error {
 	m := &s.media
 	if p.side == sideClient || m.from.Load() != p {
+		p.dataSeen(d.Bytes(), "stray")
 		m.stray.Add(1) // [MS-MMSP] 2.2.2: only servers send Data
 		return nil
 	}
 	b := d.Bytes()
+	p.dataSeen(b, "")
 	if err := s.client.out.data(b); err != nil {
 		m.unwritten.Add(1)
 		return &writeError{sideClient, err}

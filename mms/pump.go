@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mediagate/internal/capture"
 	"mediagate/mms/mmswire"
 	"mediagate/udprelay"
 )
@@ -29,6 +30,7 @@ const (
 type peer struct {
 	side   udprelay.Side
 	conn   net.Conn
+	tap    *capture.Conn
 	reader *mmswire.Reader
 	pace   paceReader
 	out    writer
@@ -48,8 +50,9 @@ type event struct {
 func newPeer(side udprelay.Side, conn net.Conn, s *session) *peer {
 	cfg := &s.proxy.cfg
 	p := &peer{side: side, conn: conn, owner: s, done: make(chan struct{})}
+	p.tap = s.tap.Connect(capture.Side(side), addrPortOf(conn.LocalAddr()), addrPortOf(conn.RemoteAddr()))
 	p.pace = paceReader{conn: conn, limit: cfg.Timeouts.Message}
-	p.out = writer{conn: conn, timeout: cfg.Timeouts.Write, began: time.Now()}
+	p.out = writer{conn: conn, timeout: cfg.Timeouts.Write, tap: p.tap, began: time.Now()}
 	p.reader = mmswire.NewReader(&p.pace, cfg.Limits)
 	p.pace.inMessage = p.reader.InMessage
 	// The owner may itself wait for a side that does not read when the gateway is told to end.
@@ -93,6 +96,7 @@ func (p *peer) take(item mmswire.Item) error {
 		return p.owner.relayData(p, it)
 	case *mmswire.Packet:
 		for _, m := range it.Messages {
+			p.see(m, it)
 			if !p.deliver(event{peer: p, msg: m, sent: it.TimeSent}) {
 				return errOwnerGone
 			}
@@ -181,6 +185,7 @@ func (p *peer) stop() {
 type writer struct {
 	conn    net.Conn
 	timeout time.Duration
+	tap     *capture.Conn
 	began   time.Time
 	n       atomic.Uint64
 	last    atomic.Int64 // not 0: the timeout of the last words
@@ -202,6 +207,7 @@ func (w *writer) message(m mmswire.Raw, sent uint64) error {
 		sent = uint64(time.Since(w.began).Milliseconds())
 	}
 	w.buf = mmswire.AppendPacket(w.buf[:0], w.seq, sent, m)
+	w.see(m, sent)
 	w.seq++
 	return w.writeLocked(w.buf)
 }

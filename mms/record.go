@@ -30,6 +30,7 @@ func (s *session) writeRecord() {
 	s.sum(r)
 	r.End, r.Why = s.outcome()
 	s.logEnd(r.End)
+	s.tap.End(r.End.String(), r.Why)
 	s.proxy.cfg.Record(r)
 }
 

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"mediagate/balancer"
+	"mediagate/internal/capture"
 	"mediagate/internal/sessionlog"
 	"mediagate/mms/mmswire"
 )
@@ -19,6 +20,7 @@ import (
 // reach it through the channel and through media only.
 type session struct {
 	proxy      *Proxy
+	tap        *capture.Session
 	id         string // in logs and in the record
 	log        *zap.Logger
 	ctx        context.Context
@@ -91,6 +93,9 @@ func (p *Proxy) newSession(conn net.Conn) *session {
 	s.ctx, s.cancel = context.WithCancelCause(p.ctx)
 	s.log = p.cfg.Logger.With(zap.String("session", s.id), zap.Stringer("client", s.clientAddr))
 	s.rec = newRecord(s)
+	s.tap = p.cfg.Book.Begin(capture.About{
+		ID: s.id, Protocol: "mms", VirtualServer: p.cfg.VirtualServer, Client: s.clientAddr, Local: s.local,
+	})
 	s.client = newPeer(sideClient, conn, s)
 	return s
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"mediagate/internal/capture"
 	"mediagate/mms/mmswire"
 )
 
@@ -39,6 +40,7 @@ func (s *session) sight() {
 
 // met tells that the session has reached its node.
 func (s *session) met() {
+	s.tap.Learn(capture.Facts{Node: s.rec.Node, NodeAddr: s.rec.NodeAddress.Addr()})
 	if s.rec.Viewer != "" {
 		s.proxy.cfg.Met(s.rec.Viewer, s.rec.Node)
 	}

@@ -34,10 +34,11 @@ func relaying() (*session, *rtspwire.Frame) {
 // TestRelayFrameDoesNotAllocate: nothing is allocated for a frame, wherever it goes.
 func TestRelayFrameDoesNotAllocate(t *testing.T) {
 	s, f := relaying()
+	from := &peer{side: sideOrigin}
 	stray := &rtspwire.Frame{Channel: 9, Payload: f.Payload}
 	if n := testing.AllocsPerRun(1000, func() {
-		_ = s.relayFrame(sideOrigin, f)
-		_ = s.relayFrame(sideOrigin, stray)
+		_ = s.relayFrame(from, f)
+		_ = s.relayFrame(from, stray)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -45,11 +46,12 @@ func TestRelayFrameDoesNotAllocate(t *testing.T) {
 
 func BenchmarkRelayFrame(b *testing.B) {
 	s, f := relaying()
+	from := &peer{side: sideOrigin}
 	b.SetBytes(int64(len(f.Payload)))
 	b.ReportAllocs()
 	for b.Loop() {
 		f.Payload[3]++
-		if err := s.relayFrame(sideOrigin, f); err != nil {
+		if err := s.relayFrame(from, f); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -232,6 +232,7 @@ func (s *session) takeOver(a attachment) {
 	s.client = a.peer
 	s.joined(a.peer)
 	a.peer.owner.Store(s)
+	a.peer.tap.Move(s.tap)
 	a.taken <- true
 	s.leaving = nil
 	s.clientAddr = addrPortOf(a.peer.conn.RemoteAddr())

@@ -210,6 +210,7 @@ func (s *session) finish() {
 	if !s.end.quiet {
 		s.writeRecord()
 	}
+	s.tap.End("", "")
 }
 
 // dismissClient closes the player's connection. When the gateway closes first, the player gets to read its last answer:

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"mediagate/internal/capture"
 	"mediagate/rtsp/rtspwire"
 )
 
@@ -127,6 +128,7 @@ func (s *session) admit(a asked) (*exchange, error) {
 	if agent := req.Header.Get("User-Agent"); agent != "" && s.rec.UserAgent == "" {
 		s.rec.UserAgent = agent
 	}
+	s.tap.Learn(capture.Facts{URL: s.rec.URL, UserAgent: s.rec.UserAgent})
 	s.urls.sawClient(req.URL)
 	st, err := s.whose(ex)
 	if err != nil {

@@ -45,10 +45,11 @@ func (e *writeError) Unwrap() error { return e.err }
 
 // relayFrame carries one interleaved frame to the other side. It runs on the pump that read the frame; the owner is not in
 // the way. A slow reader on the other side makes this wait, and so stops the reading of this side alone.
-func (s *session) relayFrame(from udprelay.Side, f *rtspwire.Frame) error {
-	table := s.routes[from].Load()
+func (s *session) relayFrame(p *peer, f *rtspwire.Frame) error {
+	table := s.routes[p.side].Load()
 	if table == nil || table[f.Channel] == nil {
 		s.stray.Add(1)
+		p.tap.Frame(time.Now(), f.Payload, "unknown-channel")
 		return nil
 	}
 	r := table[f.Channel]
@@ -60,6 +61,7 @@ func (s *session) relayFrame(from udprelay.Side, f *rtspwire.Frame) error {
 	if r.meter != nil {
 		r.meter.Observe(f.Payload, now)
 	}
+	p.tap.Frame(now, f.Payload, "")
 	if err := r.to.out.frame(r.channel, f.Payload); err != nil {
 		if errors.Is(err, errStalled) {
 			return &writeError{side: r.to.side, err: err}

@@ -42,7 +42,7 @@ func (s *session) connect(ex *exchange) error {
 			s.rec.Node, s.rec.NodeAddress, s.rec.SeenAs = node.Name, node.AddrPort(Service), addrPortOf(conn.LocalAddr())
 			s.met()
 			s.urls.reach(node.Name, authorityOf(node.AddrPort(Service)))
-			s.origin = newPeer(sideOrigin, conn, &s.proxy.cfg)
+			s.origin = newPeer(sideOrigin, conn, s)
 			s.joined(s.origin)
 			s.answered = false
 			s.origin.start(s)

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mediagate/internal/capture"
 	"mediagate/rtsp/rtspwire"
 	"mediagate/udprelay"
 )
@@ -22,6 +23,7 @@ import (
 type peer struct {
 	side   udprelay.Side
 	conn   net.Conn
+	tap    *capture.Conn
 	reader *rtspwire.Reader
 	pace   paceReader
 	out    writer
@@ -43,10 +45,12 @@ type event struct {
 	done   chan struct{} // the owner closes it: the pump may read on
 }
 
-func newPeer(side udprelay.Side, conn net.Conn, cfg *Config) *peer {
+func newPeer(side udprelay.Side, conn net.Conn, s *session) *peer {
+	cfg := &s.proxy.cfg
 	p := &peer{side: side, conn: conn, done: make(chan struct{})}
+	p.tap = s.tap.Connect(capture.Side(side), addrPortOf(conn.LocalAddr()), addrPortOf(conn.RemoteAddr()))
 	p.pace = paceReader{conn: conn, limit: cfg.Timeouts.Message}
-	p.out = writer{conn: conn, timeout: cfg.Timeouts.Write}
+	p.out = writer{conn: conn, timeout: cfg.Timeouts.Write, tap: p.tap}
 	p.reader = rtspwire.NewReader(&p.pace, cfg.Limits)
 	p.pace.inMessage = p.reader.InMessage
 	return p
@@ -73,12 +77,13 @@ func (p *peer) run() {
 		err = withoutText(err)
 		p.pace.next()
 		if frame, ok := item.(*rtspwire.Frame); ok && err == nil {
-			if err := p.owner.Load().relayFrame(p.side, frame); err != nil {
+			if err := p.owner.Load().relayFrame(p, frame); err != nil {
 				p.deliver(event{peer: p, err: err})
 				return
 			}
 			continue
 		}
+		p.see(item)
 		if !p.deliver(event{peer: p, item: item, err: err}) || (err != nil && isFatal(err)) {
 			return
 		}
@@ -190,6 +195,7 @@ func (p *peer) stop() {
 type writer struct {
 	conn    net.Conn
 	timeout time.Duration
+	tap     *capture.Conn
 	n       atomic.Uint64
 	last    atomic.Int64 // not 0: the timeout of the last words
 
@@ -209,6 +215,7 @@ func (w *writer) message(appendTo func([]byte) []byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.buf = appendTo(w.buf[:0])
+	w.tap.Sent(w.buf)
 	return w.flushLocked()
 }
 

@@ -46,6 +46,7 @@ func (s *session) writeRecord() {
 	}
 	r.End, r.Why = s.outcome()
 	s.logEnd(r.End)
+	s.tap.End(r.End.String(), r.Why)
 	s.proxy.cfg.Record(r)
 }
 

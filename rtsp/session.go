@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"mediagate/balancer"
+	"mediagate/internal/capture"
 	"mediagate/internal/sessionlog"
 	"mediagate/rtsp/rtspwire"
 )
@@ -20,6 +21,7 @@ import (
 // and other sessions reach it through the channels only.
 type session struct {
 	proxy   *Proxy
+	tap     *capture.Session
 	player  netip.Addr // never changed; other sessions may look
 	surplus bool       // over the limit of connections: its first request is refused
 	id      string     // of this conversation, in logs and in the record
@@ -100,7 +102,10 @@ func (p *Proxy) newSession(conn net.Conn) *session {
 	s.life.start(time.Now())
 	s.reported = s.life.started
 	s.rec = newRecord(s)
-	s.client = newPeer(sideClient, conn, &p.cfg)
+	s.tap = p.cfg.Book.Begin(capture.About{
+		ID: s.id, Protocol: "rtsp", VirtualServer: p.cfg.VirtualServer, Client: s.clientAddr, Local: s.local,
+	})
+	s.client = newPeer(sideClient, conn, s)
 	s.joined(s.client)
 	return s
 }

@@ -166,6 +166,7 @@ func (s *session) reserve(plan *setupPlan) error {
 		OriginLocal: addrPortOf(s.origin.conn.LocalAddr()).Addr(),
 		OriginPort:  s.ownPort(ports.Lo),
 		Publish:     m.publish,
+		Tap:         s.mediaTap(),
 	})
 	if err != nil {
 		return err

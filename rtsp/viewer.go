@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mediagate/internal/capture"
 	"mediagate/rtsp/rtspwire"
 )
 
@@ -40,6 +41,7 @@ func (s *session) sight(ex *exchange) {
 
 // met tells that the session has reached its node.
 func (s *session) met() {
+	s.tap.Learn(capture.Facts{Node: s.rec.Node, NodeAddr: s.rec.NodeAddress.Addr()})
 	if s.rec.Viewer != "" {
 		s.proxy.cfg.Met(s.rec.Viewer, s.rec.Node)
 	}

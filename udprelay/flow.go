@@ -32,6 +32,7 @@ type Flow struct {
 	tables []*table      // of the sockets that it shares: the client leg's, the resend port's
 	done   chan struct{} // closed by free
 	mms    *mmsFlow      // nil: RTP
+	tap    Tap           // nil: nobody looks
 
 	closed atomic.Bool
 	ssrcs  ssrcSet
@@ -55,7 +56,7 @@ type Flow struct {
 }
 
 func newFlow(r *Relay, spec Spec) *Flow {
-	f := &Flow{relay: r, media: Origin, done: make(chan struct{})}
+	f := &Flow{relay: r, media: Origin, done: make(chan struct{}), tap: spec.Tap}
 	if spec.Publish {
 		f.media = Client
 	}

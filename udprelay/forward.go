@@ -117,11 +117,13 @@ func (s *socket) decide(b []byte, cut bool, from netip.AddrPort, now time.Time) 
 			return nil, netip.AddrPort{}
 		}
 	}
-	if cut {
-		f.drops.add(DropTooLong)
-		return nil, netip.AddrPort{}
+	var to netip.AddrPort
+	if reason = DropTooLong; !cut {
+		to, reason = f.route(s.side, s.k, from, b, now)
 	}
-	to, reason := f.route(s.side, s.k, from, b, now)
+	if f.tap != nil {
+		f.show(s, from, to, b, reason, now)
+	}
 	if reason != DropNone {
 		f.drops.add(reason)
 		return nil, netip.AddrPort{}

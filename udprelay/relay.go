@@ -58,6 +58,8 @@ type Spec struct {
 	// Resend is the local UDP address and port where the client of an MMS flow sends its resend requests
 	// (RequestPacketListResend); zero: none but the flow's own client port.
 	Resend netip.AddrPort
+	// Tap is shown what comes for the flow; nil: nobody looks.
+	Tap Tap
 }
 
 // New checks the configuration; it binds nothing.

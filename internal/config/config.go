@@ -38,6 +38,7 @@ type Config struct {
 	Limits         Limits          `yaml:"limits"`
 	Timeouts       Timeouts        `yaml:"timeouts"`
 	Transparent    Transparent     `yaml:"transparent"`
+	Capture        Capture         `yaml:"capture"`
 }
 
 // Log says how much the program writes to standard error, and in which form.
@@ -48,8 +49,9 @@ type Log struct {
 
 // Sessions says where the session records go.
 type Sessions struct {
-	Log    string `yaml:"log"`     // a path; "-" is standard output, "" writes none
-	W3CLog string `yaml:"w3c_log"` // the same in the format of Windows Media Services; a path of its own
+	Log      string `yaml:"log"`       // a path; "-" is standard output, "" writes none
+	W3CLog   string `yaml:"w3c_log"`   // the same in the format of Windows Media Services; a path of its own
+	TraceDir string `yaml:"trace_dir"` // a directory, where each session has a trace; "": none has
 	// Interim is how often a session that goes on has a record; 0: it has one at its end alone.
 	Interim Duration `yaml:"interim"`
 }

@@ -42,6 +42,7 @@ func Default() *Config {
 		Timeouts: defaultTimeouts(),
 
 		Transparent: defaultTransparent(),
+		Capture:     defaultCapture(),
 	}
 }
 

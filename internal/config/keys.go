@@ -9,7 +9,6 @@ import (
 // of the pen, so that a file made for a later version is understood.
 var laterKeys = map[string]string{
 	"admin":              "the admin API is",
-	"sessions.trace_dir": "session traces are",
 }
 
 // laterPolicies are values of the same kind.

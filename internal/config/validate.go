@@ -31,12 +31,14 @@ func check(c *Config, bad map[string]bool) []problem {
 	k.limits(c.Limits)
 	k.timeouts(c.Timeouts)
 	k.transparent(c)
+	k.capture(c.Capture)
 	return k.problems
 }
 
 func (k *checker) sessions(s Sessions) {
 	k.printable("sessions.log", s.Log)
 	k.printable("sessions.w3c_log", s.W3CLog)
+	k.printable("sessions.trace_dir", s.TraceDir)
 	if s.Interim != 0 {
 		k.span("sessions.interim", s.Interim, time.Second, 24*time.Hour)
 	}

@@ -1,0 +1,27 @@
+package rtsp
+
+import (
+	"mediagate/rtsp/rtspwire"
+	"mediagate/udprelay"
+)
+
+// see shows a message that was read to those who keep it.
+func (p *peer) see(item rtspwire.Item) {
+	if p.tap == nil {
+		return
+	}
+	switch m := item.(type) {
+	case *rtspwire.Request:
+		p.tap.Received(m.Append(nil)) // to the byte as it came
+	case *rtspwire.Response:
+		p.tap.Received(m.Append(nil))
+	}
+}
+
+// mediaTap is who is shown the datagrams of a flow; nil: nobody.
+func (s *session) mediaTap() udprelay.Tap {
+	if m := s.tap.Media(); m != nil {
+		return m
+	}
+	return nil
+}
