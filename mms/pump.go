@@ -51,7 +51,7 @@ func newPeer(side udprelay.Side, conn net.Conn, s *session) *peer {
 	cfg := &s.proxy.cfg
 	p := &peer{side: side, conn: conn, owner: s, done: make(chan struct{})}
 	p.tap = s.tap.Connect(capture.Side(side), addrPortOf(conn.LocalAddr()), addrPortOf(conn.RemoteAddr()))
-	p.pace = paceReader{conn: conn, limit: cfg.Timeouts.Message}
+	p.pace = paceReader{conn: conn, tap: p.tap, limit: cfg.Timeouts.Message}
 	p.out = writer{conn: conn, timeout: cfg.Timeouts.Write, tap: p.tap, began: time.Now()}
 	p.reader = mmswire.NewReader(&p.pace, cfg.Limits)
 	p.pace.inMessage = p.reader.InMessage
@@ -133,6 +133,7 @@ func (e *panicError) Error() string { return fmt.Sprintf("mms: run session: pani
 // between messages only the owner's timers count.
 type paceReader struct {
 	conn      net.Conn
+	tap       *capture.Conn
 	limit     time.Duration
 	inMessage func() bool // set once before use: the wire reader has begun a message
 	armed     bool        // the pump's: a deadline is set
@@ -157,6 +158,7 @@ func (r *paceReader) Read(b []byte) (int, error) {
 		}
 		n, err := r.conn.Read(b)
 		r.n.Add(uint64(n))
+		r.tap.Read(b[:n])
 		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && r.armed && !r.inMessage() {
 			continue // the deadline was left from the message before
 		}
@@ -234,6 +236,7 @@ func (w *writer) writeLocked(b []byte) error {
 	if d := w.last.Load(); d != 0 {
 		_ = w.conn.SetWriteDeadline(time.Now().Add(time.Duration(d)))
 	}
+	w.tap.Wrote(b) // before the answer to it can be there
 	n, err := w.conn.Write(b)
 	w.n.Add(uint64(n))
 	if errors.Is(err, os.ErrDeadlineExceeded) {

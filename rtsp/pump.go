@@ -49,7 +49,7 @@ func newPeer(side udprelay.Side, conn net.Conn, s *session) *peer {
 	cfg := &s.proxy.cfg
 	p := &peer{side: side, conn: conn, done: make(chan struct{})}
 	p.tap = s.tap.Connect(capture.Side(side), addrPortOf(conn.LocalAddr()), addrPortOf(conn.RemoteAddr()))
-	p.pace = paceReader{conn: conn, limit: cfg.Timeouts.Message}
+	p.pace = paceReader{conn: conn, tap: p.tap, limit: cfg.Timeouts.Message}
 	p.out = writer{conn: conn, timeout: cfg.Timeouts.Write, tap: p.tap}
 	p.reader = rtspwire.NewReader(&p.pace, cfg.Limits)
 	p.pace.inMessage = p.reader.InMessage
@@ -137,6 +137,7 @@ func (e *panicError) Error() string { return fmt.Sprintf("rtsp: run session: pan
 // between messages only the owner's timers count.
 type paceReader struct {
 	conn      net.Conn
+	tap       *capture.Conn
 	limit     time.Duration
 	inMessage func() bool // set once before use: the wire reader has begun a message
 	armed     bool        // the pump's: a deadline is set
@@ -164,10 +165,12 @@ func (r *paceReader) Read(b []byte) (int, error) {
 			n := copy(b, r.ahead)
 			r.ahead = r.ahead[n:]
 			r.n.Add(uint64(n))
+			r.tap.Read(b[:n])
 			return n, nil
 		}
 		n, err := r.conn.Read(b)
 		r.n.Add(uint64(n))
+		r.tap.Read(b[:n])
 		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && r.armed && !r.inMessage() {
 			continue // the deadline was left from the message before
 		}
@@ -242,6 +245,7 @@ func (w *writer) flushLocked() error {
 	if d := w.last.Load(); d != 0 {
 		_ = w.conn.SetWriteDeadline(time.Now().Add(time.Duration(d)))
 	}
+	w.tap.Wrote(w.buf) // before the answer to it can be there
 	n, err := w.conn.Write(w.buf)
 	w.n.Add(uint64(n))
 	if cap(w.buf) > keepBuffer {

@@ -104,6 +104,7 @@ func (p *Proxy) newSession(conn net.Conn) *session {
 	s.rec = newRecord(s)
 	s.tap = p.cfg.Book.Begin(capture.About{
 		ID: s.id, Protocol: "rtsp", VirtualServer: p.cfg.VirtualServer, Client: s.clientAddr, Local: s.local,
+		Clear: clearOf(conn),
 	})
 	s.client = newPeer(sideClient, conn, s)
 	s.joined(s.client)

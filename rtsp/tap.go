@@ -1,6 +1,9 @@
 package rtsp
 
 import (
+	"crypto/tls"
+	"net"
+
 	"mediagate/rtsp/rtspwire"
 	"mediagate/udprelay"
 )
@@ -16,6 +19,14 @@ func (p *peer) see(item rtspwire.Item) {
 	case *rtspwire.Response:
 		p.tap.Received(m.Append(nil))
 	}
+}
+
+// clearOf says what a connection came in that its bytes do not show.
+func clearOf(conn net.Conn) string {
+	if _, ok := conn.(interface{ ConnectionState() tls.ConnectionState }); ok {
+		return "TLS, shown without it"
+	}
+	return ""
 }
 
 // mediaTap is who is shown the datagrams of a flow; nil: nobody.

@@ -114,6 +114,7 @@ func (s *session) openTunnel(key tunnelKey) error {
 // become puts a tunnel in the place of the GET's connection, while the pump waits.
 func (p *peer) become(t *tunnelConn) {
 	p.conn, p.pace.conn = t, t
+	p.tap.Mark("tunnelled in HTTP, shown without it")
 	p.out.mu.Lock()
 	defer p.out.mu.Unlock()
 	p.out.conn = t

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,8 +18,10 @@ var (
 	ErrFull = errors.New("full")
 	// ErrUnknown is a session that does not run.
 	ErrUnknown = errors.New("no such session")
-	// ErrClosed is a Book that was closed.
-	ErrClosed = errors.New("closed")
+	// ErrNowhere is a trace for which no directory is configured.
+	ErrNowhere = errors.New("no directory for it: set capture.dir or sessions.trace_dir")
+	// ErrClosed is a session that has ended meanwhile.
+	ErrClosed = errors.New("ended")
 )
 
 // Config says what is recorded. The zero value keeps nothing by itself; sessions can still be traced and captured.
@@ -26,7 +29,10 @@ type Config struct {
 	Flight Flight
 	// TraceDir is where each session has a trace; "": none has by itself.
 	TraceDir string
-	Logger   *zap.Logger // nil: none
+	// Dir is where the recordings of Rules go, and traces that are asked for.
+	Dir    string
+	Rules  []Rule
+	Logger *zap.Logger // nil: none
 }
 
 // Flight is the flight recorder's part.
@@ -87,9 +93,12 @@ func (b *Book) Begin(about About) *Session {
 		return nil
 	}
 	if b.cfg.TraceDir != "" {
-		if err := s.traceTo(b.cfg.TraceDir); err != nil {
-			b.cfg.Logger.Warn("session has no trace", zap.String("session", about.ID), zap.Error(err))
-		}
+		s.mu.Lock()
+		s.traceLocked(opener(filepath.Join(b.cfg.TraceDir, fileName(about.ID, s.began)+traceSuffix), 0o640))
+		s.mu.Unlock()
+	}
+	if len(b.cfg.Rules) > 0 {
+		s.applyRules()
 	}
 	return s
 }

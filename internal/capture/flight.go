@@ -57,11 +57,13 @@ func (r *messages) add(m message) {
 // that read the flow's sockets one takes its lock at a time; nobody else does until the session ends badly. It may be
 // nil.
 type Media struct {
-	mu      sync.Mutex
+	session *Session
+	kept    bool // there is memory for it
+
+	mu      sync.Mutex // guards what follows
 	passed  [passedPackets]passed
 	dropped [droppedPackets]dropped
 	n, d    uint64
-	closed  bool
 }
 
 type passed struct {
@@ -80,30 +82,30 @@ type dropped struct {
 	why  string
 }
 
-// Media begins to keep a flow. It is nil when nothing is kept; of more flows than a session has place for, the oldest is
+// Media begins to keep a flow. Of more flows than a session has place for, the oldest is
 // forgotten.
 func (s *Session) Media() *Media {
-	if s == nil || s.book.cfg.Flight.Memory < maxMemory/maxMedia {
+	if s == nil {
 		return nil
 	}
+	m := &Media{session: s}
+	places := s.book.cfg.Flight.Memory * maxMedia / maxMemory
+	if places == 0 {
+		return m
+	}
+	m.kept = true
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended {
-		return nil
-	}
-	m := &Media{}
-	if len(s.media) == s.book.cfg.Flight.Memory*maxMedia/maxMemory {
+	if len(s.media) >= places {
 		s.media = append(s.media[:0:0], s.media[1:]...)
 	}
 	s.media = append(s.media, m)
 	return m
 }
 
-// Datagram is a packet that came to a flow at at; origin says from which side. from and local are its ends, out and to
-// those with which it went on. b is what went on, was what had come if that is another, nil if not. why is the reason
-// that it went no further, "" if it did. Nothing of it is kept.
-func (m *Media) Datagram(at time.Time, origin bool, from, local, out, to netip.AddrPort, b, was []byte, why string) {
-	if m == nil {
+// keep notes the head of a packet.
+func (m *Media) keep(at time.Time, origin bool, from, to netip.AddrPort, b []byte, why string) {
+	if m == nil || !m.kept {
 		return
 	}
 	p := passed{at: at.UnixNano(), size: uint16(min(len(b), 0xffff)), port: from.Port(), origin: origin}
@@ -113,7 +115,7 @@ func (m *Media) Datagram(at time.Time, origin bool, from, local, out, to netip.A
 		m.passed[m.n%passedPackets] = p
 		m.n++
 	} else {
-		m.dropped[m.d%droppedPackets] = dropped{p, from, local, why}
+		m.dropped[m.d%droppedPackets] = dropped{p, from, to, why}
 		m.d++
 	}
 	m.mu.Unlock()

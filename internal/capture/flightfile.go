@@ -40,13 +40,16 @@ func (s *Session) writeFlight(state, why string) {
 // fileName has the time in front, so that names sort by age. An ID has no character that a name may not have, unless
 // somebody changes that.
 func fileName(id string, at time.Time) string {
-	plain := strings.Map(func(r rune) rune {
+	return at.UTC().Format("20060102T150405.000Z") + "-" + fileWord(id)
+}
+
+func fileWord(text string) string {
+	return strings.Map(func(r rune) rune {
 		if r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
 			return r
 		}
 		return '_'
-	}, id)
-	return at.UTC().Format("20060102T150405.000Z") + "-" + plain
+	}, text)
 }
 
 // flight is the file.

@@ -35,7 +35,10 @@ type Session struct {
 	messages messages
 	media    []*Media
 	trace    *trace
+	waiting  []waiting // rules that are not decided
 	ended    bool
+
+	armed atomic.Pointer[[]*recording] // replaced whole, with mu held; nil: none, which is all that a packet looks at
 }
 
 // Facts are what becomes known of a session in its course; an empty one is not known yet.
@@ -61,6 +64,9 @@ func (s *Session) Learn(f Facts) {
 	if f.NodeAddr.IsValid() {
 		s.facts.NodeAddr = f.NodeAddr
 	}
+	if len(s.waiting) > 0 {
+		s.decideLocked()
+	}
 }
 
 // End says how the session ended: the end state, two letters, and why. Nothing is recorded after it.
@@ -81,6 +87,13 @@ func (s *Session) stop() {
 	defer s.mu.Unlock()
 	s.ended = true
 	s.stopTraceLocked()
+	for _, w := range s.waiting {
+		s.dropLocked(w.rec)
+	}
+	s.waiting = nil
+	for _, r := range s.recordings() {
+		r.finish()
+	}
 }
 
 // Conn is one TCP connection of a session, or what stands for it. It is safe for concurrent use, and may be nil.
@@ -89,6 +102,7 @@ type Conn struct {
 	local, remote netip.AddrPort
 	session       atomic.Pointer[Session]
 	media         atomic.Pointer[Media] // of its interleaved frames
+	tcp           stream
 }
 
 // Connect notes a connection. local is our end.
@@ -98,6 +112,13 @@ func (s *Session) Connect(side Side, local, remote netip.AddrPort) *Conn {
 	}
 	c := &Conn{side: side, local: local, remote: remote}
 	c.session.Store(s)
+	if recordings := s.recordings(); len(recordings) > 0 {
+		comment := ""
+		if side == Client {
+			comment = s.about.Clear
+		}
+		c.opened(recordings, comment)
+	}
 	return c
 }
 
@@ -139,10 +160,10 @@ func (c *Conn) Frame(at time.Time, payload []byte, why string) {
 	if c == nil {
 		return
 	}
-	m := c.media.Load()
+	m := c.media.Load() // it is in no datagram: the connection is recorded as such
 	if m == nil {
 		m = c.session.Load().Media()
 		c.media.Store(m)
 	}
-	m.Datagram(at, c.side == Origin, c.remote, c.local, netip.AddrPort{}, netip.AddrPort{}, payload, nil, why)
+	m.keep(at, c.side == Origin, c.remote, c.local, payload, why)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"go.uber.org/zap"
@@ -35,34 +34,57 @@ func (t *trace) add(m message) {
 	}
 }
 
-// traceTo begins a trace in a file of its own.
-func (s *Session) traceTo(dir string) error {
-	path := filepath.Join(dir, fileName(s.about.ID, s.began)+traceSuffix)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+// Trace begins (on) or ends a trace of a running session in a file of Config.Dir, or else of Config.TraceDir. It begins
+// with what the flight recorder has kept.
+func (b *Book) Trace(id string, on bool) error {
+	s, err := b.find(id)
 	if err != nil {
-		return fmt.Errorf("capture: trace session: %w", err)
+		return err
 	}
-	if err := s.startTrace(f); err != nil {
-		return errors.Join(err, f.Close())
+	dir := b.cfg.Dir
+	if dir == "" {
+		dir = b.cfg.TraceDir
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case !on:
+		s.stopTraceLocked()
+	case dir == "":
+		return fmt.Errorf("capture: trace session: %w", ErrNowhere)
+	case s.ended:
+		return fmt.Errorf("capture: trace session: session has %w", ErrClosed)
+	case s.trace == nil:
+		s.traceLocked(opener(filepath.Join(dir, fileName(id, s.began)+traceSuffix), 0o640))
 	}
 	return nil
 }
 
-// startTrace begins with what the flight recorder has kept. w is closed at the end.
-func (s *Session) startTrace(w io.WriteCloser) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.ended:
-		return fmt.Errorf("capture: trace session: %w", ErrClosed)
-	case s.trace != nil:
-		return fmt.Errorf("capture: trace session: it is traced already: %w", ErrFull)
+// Text is the trace of a running session as far as the flight recorder has kept it.
+func (b *Book) Text(id string) ([]byte, error) {
+	s, err := b.find(id)
+	if err != nil {
+		return nil, err
+	}
+	return s.flight("", ""), nil
+}
+
+// traceLocked begins with what the flight recorder has kept. A session that is traced or has ended is left as it is.
+func (s *Session) traceLocked(open func() (io.WriteCloser, error)) {
+	if s.ended || s.trace != nil {
+		return
 	}
 	t := &trace{queue: make(chan message, traceQueue)}
 	facts, before := s.facts, append([]message(nil), s.messages.list...)
 	s.trace = t
-	s.book.wg.Go(func() { s.writeTrace(w, t, &facts, before) })
-	return nil
+	s.book.wg.Go(func() {
+		w, err := open()
+		if err != nil {
+			w = keepOpen{io.Discard}
+			s.book.cfg.Logger.Warn("session has no trace", zap.String("session", s.about.ID), zap.Error(err))
+		}
+		s.writeTrace(w, t, &facts, before)
+	})
 }
 
 func (s *Session) stopTraceLocked() {

@@ -1,8 +1,8 @@
 package capture
 
 import (
-	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 )
@@ -43,12 +43,9 @@ func TestTraceNeverWaits(t *testing.T) {
 	s := b.Begin(About{ID: "1"})
 	w := stuck{make(chan struct{})}
 	defer close(w.may)
-	if err := s.startTrace(w); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.startTrace(w); !errors.Is(err, ErrFull) {
-		t.Errorf("a second trace: %v", err)
-	}
+	s.mu.Lock()
+	s.traceLocked(func() (io.WriteCloser, error) { return w, nil })
+	s.mu.Unlock()
 	c := s.Connect(Client, ours, player)
 	for range 10 * traceQueue {
 		c.Received([]byte("PLAY x RTSP/1.0\r\n\r\n"))

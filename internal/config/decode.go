@@ -114,6 +114,8 @@ func setElementDefault(v reflect.Value) {
 		*p = defaultPool()
 	case *Node:
 		*p = defaultNode()
+	case *CaptureRule:
+		*p = defaultCaptureRule()
 	}
 }
 

@@ -22,6 +22,7 @@ func TestDocs(t *testing.T) {
 	c.VirtualServers = []VirtualServer{defaultVirtualServer()}
 	c.VirtualServers[0].Routes = []Route{{}}
 	c.Pools = []Pool{defaultPool()}
+	c.Capture.Rules = []CaptureRule{defaultCaptureRule()}
 	c.Pools[0].Nodes = []Node{defaultNode()}
 	keys := map[string]string{}
 	leaves(reflect.ValueOf(c).Elem(), "", keys)
