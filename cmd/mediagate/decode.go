@@ -16,8 +16,8 @@ func newDecode() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "decode FILE",
 		Short: "Print the RTSP, MMS and HTTP conversations of a packet capture, and what is wrong with them",
-		Long: "decode reads a capture of tcpdump, tshark or Wireshark (pcap or pcapng, also packed with gzip; - is standard input)\n" +
-			"and finds the conversations of RTSP, RTSP tunnelled in HTTP, MMS and Windows Media HTTP in it, on any port. It prints\n" +
+		Long: "decode reads a capture of tcpdump, tshark or Wireshark (pcap or pcapng, also packed with gzip; - is standard input),\n" +
+			"or a trace of mediagate, and finds the conversations of RTSP, RTSP tunnelled in HTTP, MMS and Windows Media HTTP in it, on any port. It prints\n" +
 			"them message by message, counts the media and joins it to the SETUP or funnel that asked for it, and ends with what\n" +
 			"is wrong: no media though it was agreed on, media from or to another port or address, loss and on which leg, refusals\n" +
 			"and what they mean, ICMP errors, resets, silence. docs/decode.md explains each finding.\n\n" +

@@ -11,7 +11,10 @@ import (
 )
 
 // ErrFormat is an input that is no capture file, or of a kind that is not read.
-var ErrFormat = errors.New("decode: read file: not a pcap or pcapng capture")
+var ErrFormat = errors.New("decode: read file: not a pcap or pcapng capture, nor a trace of mediagate")
+
+// kindTrace is the kind of a file that has no media.
+const kindTrace = "trace"
 
 // packet is one captured packet. Its data is valid until the next one is read.
 type packet struct {
@@ -51,6 +54,10 @@ func open(r io.Reader, lim Limits) (source, string, error) {
 			return nil, "", fmt.Errorf("%w: %d bytes long", ErrFormat, len(head))
 		}
 		return nil, "", fmt.Errorf("decode: read file: %w", err)
+	}
+	if head, _ := b.Peek(len(traceMagic)); isTrace(head) {
+		s, err := newTrace(b)
+		return s, kindTrace, err
 	}
 	if binary.BigEndian.Uint32(head) == blockSection {
 		s, err := newPcapng(b, lim)

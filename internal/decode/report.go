@@ -23,7 +23,7 @@ type Report struct {
 
 // File is what was read.
 type File struct {
-	Kind       string            `json:"kind"` // "pcap" or "pcapng"
+	Kind       string            `json:"kind"` // "pcap", "pcapng" or "trace"
 	Interfaces []Interface       `json:"interfaces"`
 	Packets    int               `json:"packets"`
 	Bytes      int64             `json:"bytes"` // as they were on the wire

@@ -23,6 +23,9 @@ func (d *decoder) judgeMedia(c *Conversation, m *Media) {
 		}
 		d.judgeReports(c, f)
 	}
+	if packets == 0 && d.rep.File.Kind == kindTrace {
+		return // it has no media
+	}
 	if packets == 0 {
 		d.judgeNoMedia(c, m)
 		return

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"mediagate/internal/decode"
 	"mediagate/internal/lab"
 	"mediagate/internal/origin"
 )
@@ -106,7 +107,28 @@ func TestCaptureRTSP(t *testing.T) {
 				t.Errorf("PLAY is seen on %v", got)
 			}
 			judgeTrace(t, fileOfSession(t, dir, r.ID, ".trace"))
+			decoded(t, file)
 		})
+	}
+}
+
+// decoded reads a capture or a trace with our own decoder, which must find both
+// sides and no fault.
+func decoded(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rep, err := decode.Read(f, decode.Limits{})
+	if err != nil || rep.File.Cut != "" || len(rep.Conversations) != 2 {
+		t.Fatalf("decode %s: error %v, cut %q, %d conversations", filepath.Base(path), err, rep.File.Cut, len(rep.Conversations))
+	}
+	for _, f := range rep.Findings {
+		if f.Level == "error" {
+			t.Errorf("decode %s: %s", filepath.Base(path), f.Text)
+		}
 	}
 }
 
@@ -122,6 +144,7 @@ func judgeTrace(t *testing.T, path string) {
 			t.Errorf("the trace lacks %q", part)
 		}
 	}
+	decoded(t, path)
 }
 
 // TestCaptureMMS: the same for VLC over UDP.
