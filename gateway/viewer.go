@@ -6,7 +6,6 @@ import (
 	"encoding/base32"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -96,10 +95,9 @@ func (t *viewers) sight(protocol string, client netip.Addr, guid, url string) (i
 		}
 		return "", ""
 	case v == nil:
-		t.number++
-		v = &viewer{id: t.epoch + "-" + strconv.FormatUint(t.number, 10), of: make(map[string]int)}
-		t.byID[v.id] = v
-		v.place = t.order.PushBack(v)
+		if v = t.nameless(key.addr, now); v == nil {
+			v = t.make()
+		}
 	}
 	t.name(v, key)
 	t.rise(v)
@@ -212,6 +210,9 @@ func (t *viewers) ended(r *sessionlog.Record) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	v := t.byID[r.Viewer]
+	if v == nil {
+		v = t.unnamed(r)
+	}
 	if v == nil {
 		return
 	}

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"mediagate/internal/sessionlog"
 )
 
@@ -36,5 +38,45 @@ func TestViewersAtOnce(t *testing.T) {
 	v.met(one, "two")
 	if two, node := v.sight("rtsp", a, guid, url); two != one || node != "two" {
 		t.Errorf("with a GUID: %q at %q", two, node)
+	}
+}
+
+// TestNamelessStep: who is refused before it tells its name is the same viewer on the next step, for a short time.
+func TestNamelessStep(t *testing.T) {
+	v := newViewers(time.Minute)
+	now := time.Unix(1e9, 0)
+	v.now = func() time.Time { return now }
+	addr := netip.MustParseAddr("203.0.113.9")
+	refused := func(id string, requests uint64) *sessionlog.Record {
+		r := &sessionlog.Record{ID: id, Protocol: "mms", URL: "mms://gw/", Requests: requests, Client: netip.AddrPortFrom(addr, 1),
+			Start: sessionlog.Stamp{Time: now}, End: sessionlog.EndState{Who: 'N', Phase: 'D'}, Why: "no usable node"}
+		if id, node := v.sight("mms", addr, "{0xbabac001}", "mms://gw/"); id != "" || node != "" {
+			t.Errorf("%q at %q before it tells", id, node)
+		}
+		v.ended(r)
+		now = now.Add(time.Second)
+		return r
+	}
+	if silent := refused("s0", 0); silent.Viewer != "" {
+		t.Errorf("who asked for nothing is viewer %q", silent.Viewer)
+	}
+	first, second := refused("s1", 1), refused("s2", 1)
+	if first.Viewer == "" || second.Viewer != first.Viewer || len(second.Ladder) != 1 {
+		t.Errorf("viewers %q and %q, ladder %v", first.Viewer, second.Viewer, second.Ladder)
+	}
+	id, _ := v.sight("http", addr, "", "http://gw/a.wmv")
+	third := &sessionlog.Record{ID: "s3", Viewer: id, Protocol: "http", URL: "http://gw/a.wmv", Client: first.Client, Start: sessionlog.Stamp{Time: now}}
+	v.ended(third)
+	var steps []string
+	for _, s := range third.Ladder {
+		steps = append(steps, s.Session)
+	}
+	if diff := cmp.Diff([]string{"s1", "s2"}, steps); diff != "" || id != first.Viewer {
+		t.Errorf("viewer %q, steps (-want +got):\n%s", id, diff)
+	}
+	late := refused("s4", 1)
+	now = now.Add(namelessFor)
+	if id, _ := v.sight("http", addr, "", "http://gw/b.wmv"); late.Viewer == "" || id == late.Viewer {
+		t.Errorf("viewer %q after a while, was %q", id, late.Viewer)
 	}
 }

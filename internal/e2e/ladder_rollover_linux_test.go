@@ -10,22 +10,32 @@ import (
 	"mediagate/internal/lab"
 )
 
-// TestLadderRollover: the built-in player climbs down the ladder on three hosts,
-// with its upper steps refused or dropped on the client's link, and lands on the
-// step that is left; a refusal costs it no wait.
-func TestLadderRollover(t *testing.T) {
-	top := lab.NewTopology(t)
+// ladderStage runs the embedded origin and a gateway that has all three
+// protocols, and makes a table for what is refused on the client's host and on
+// the origin's. flags are the origin's.
+func ladderStage(t *testing.T, top *lab.Topology, flags ...string) *lab.Gateway {
+	t.Helper()
 	lab.Need(t, "nft")
-	from := lab.StartEmbeddedOrigin(t, top.OriginAddr, top.Origin, "--speed", "2")
+	from := lab.StartEmbeddedOrigin(t, top.OriginAddr, top.Origin, append(flags, "--speed", "2")...)
 	var yaml strings.Builder
 	yaml.WriteString("virtual_servers:\n")
 	for _, p := range []string{"rtsp", "mms", "http"} {
 		fmt.Fprintf(&yaml, "  - {name: %s, protocol: %s, listen: [%q], pool: origins}\n", p, p, netip.AddrPortFrom(top.GatewayClient, lab.UsualPort(p)))
 	}
 	fmt.Fprintf(&yaml, "pools:\n  - name: origins\n    nodes:\n      - {name: wms, address: %s, ports: {rtsp: 554, mms: 1755, http: 80}}\n", from.Addr)
-	gw := lab.StartConfigured(t, yaml.String(), netip.AddrPortFrom(top.GatewayClient, 80), top.Gateway)
-	top.Client.Run("nft", "add table inet ladder; add chain inet ladder in { type filter hook input priority 0; }; "+
-		"add chain inet ladder out { type filter hook output priority 0; }")
+	for _, host := range []*lab.Host{top.Client, top.Origin} {
+		host.Run("nft", "add table inet ladder; add chain inet ladder in { type filter hook input priority 0; }; "+
+			"add chain inet ladder out { type filter hook output priority 0; }")
+	}
+	return lab.StartConfigured(t, yaml.String(), netip.AddrPortFrom(top.GatewayClient, 80), top.Gateway)
+}
+
+// TestLadderRollover: the built-in player climbs down the ladder on three hosts,
+// with its upper steps refused or dropped on the client's link, and lands on the
+// step that is left; a refusal costs it no wait.
+func TestLadderRollover(t *testing.T) {
+	top := lab.NewTopology(t)
+	gw := ladderStage(t, top)
 	for _, c := range []struct {
 		name, rules, plays string
 		most               time.Duration // to the first packet

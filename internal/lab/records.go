@@ -46,6 +46,16 @@ type Record struct {
 	End            string            `json:"end"`
 	Why            string            `json:"why"`
 	Interim        bool              `json:"interim"`
+	Ladder         []Step            `json:"ladder"`
+}
+
+// Step is a session of the same viewer that came before.
+type Step struct {
+	Session   string `json:"session"`
+	Protocol  string `json:"protocol"`
+	Transport string `json:"transport"`
+	End       string `json:"end"`
+	Why       string `json:"why"`
 }
 
 // Traffic is one direction of a record.
