@@ -46,29 +46,16 @@ func TestLadderRollover(t *testing.T) {
 		{"UDP dropped", "add rule inet ladder in meta l4proto udp drop", "rtspt", 15 * time.Second},
 		{"554 refused, UDP dropped", "add rule inet ladder out tcp dport 554 reject with tcp reset; " +
 			"add rule inet ladder in meta l4proto udp drop", "mmst", 15 * time.Second},
+		{"554 dropped", "add rule inet ladder out tcp dport 554 drop", "mmsu", 15 * time.Second},
+		{"554 and 1755 dropped", "add rule inet ladder out tcp dport { 554, 1755 } drop", "http", 25 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			top.Client.Run("nft", "flush table inet ladder; "+c.rules)
 			began := time.Now().Truncate(time.Millisecond)
-			p := lab.Start(t, lab.Command{Path: lab.Binary(t), Host: top.Client,
-				Args: []string{"play", "--rollover", "--duration", "500ms", top.GatewayClient.String() + "/sample.wmv"}})
-			if code := p.WaitExit(playLimit); code != 0 {
-				t.Fatalf("play ended with code %d\n%s", code, p.Output())
-			}
-			var first time.Duration
-			landed := ""
-			for line := range strings.Lines(p.Output()) {
-				f := strings.Fields(line)
-				switch {
-				case len(f) == 3 && f[0] == "first" && f[1] == "packet":
-					first, _ = time.ParseDuration(f[2])
-				case len(f) == 4 && f[0] == "step" && f[3] == "plays":
-					landed = f[1]
-				}
-			}
+			landed, first, output := rollOver(t, top)
 			t.Logf("%s: first packet after %v", landed, first)
 			if landed != c.plays || first <= 0 || first > c.most {
-				t.Errorf("landed on %q after %v, want %s within %v\n%s", landed, first, c.plays, c.most, p.Output())
+				t.Errorf("landed on %q after %v, want %s within %v\n%s", landed, first, c.plays, c.most, output)
 			}
 			r := lab.WaitRecord(t, gw.Records, 2*recordLimit, func(r lab.Record) bool {
 				return !r.Start.Before(began) && r.FirstMedia != nil && strings.HasPrefix(c.plays, r.Protocol)
@@ -78,4 +65,25 @@ func TestLadderRollover(t *testing.T) {
 			}
 		})
 	}
+}
+
+// rollOver lets the built-in player climb down, and tells on which step it
+// landed and how long the first packet took from its begin.
+func rollOver(t *testing.T, top *lab.Topology, flags ...string) (landed string, first time.Duration, output string) {
+	t.Helper()
+	args := append([]string{"play", "--rollover", "--duration", "500ms"}, flags...)
+	p := lab.Start(t, lab.Command{Path: lab.Binary(t), Host: top.Client, Args: append(args, top.GatewayClient.String()+"/sample.wmv")})
+	if code := p.WaitExit(playLimit); code != 0 {
+		t.Fatalf("play ended with code %d\n%s", code, p.Output())
+	}
+	for line := range strings.Lines(p.Output()) {
+		f := strings.Fields(line)
+		switch {
+		case len(f) == 3 && f[0] == "first" && f[1] == "packet":
+			first, _ = time.ParseDuration(f[2])
+		case len(f) == 4 && f[0] == "step" && f[3] == "plays":
+			landed = f[1]
+		}
+	}
+	return landed, first, p.Output()
 }
