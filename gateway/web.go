@@ -58,6 +58,7 @@ func (g *Gateway) newWeb(c *config.VirtualServer, r *router) (*web, error) {
 		Connections:   g.cfg.Limits.Connections,
 		Record:        g.record,
 		Viewer:        g.sightHTTP,
+		Book:          g.book,
 		Logger:        log,
 	}
 	if words := strings.Fields(g.opt.Version); len(words) > 0 {

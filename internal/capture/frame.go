@@ -34,6 +34,9 @@ type stream struct {
 	next    [2]uint32  // sequence number by direction: in, out
 	begun   bool
 	comment string // of the next segment
+	early   []early
+	first   []byte // of what is read of HTTP, see Conn.head
+	kept    int    // bytes in early
 }
 
 // segmentSize is how much of what was read or written at once is one segment: an IP packet holds it.

@@ -172,6 +172,9 @@ func (s *Session) armLocked(r *recording) error {
 }
 
 func (s *Session) recordings() []*recording {
+	if s == nil {
+		return nil
+	}
 	if p := s.armed.Load(); p != nil {
 		return *p
 	}

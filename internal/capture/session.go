@@ -122,9 +122,13 @@ func (s *Session) Connect(side Side, local, remote netip.AddrPort) *Conn {
 	return c
 }
 
-// Move says that the connection is another session's from now on.
+// Move says that the connection is another session's from now on. Calls must not overlap.
 func (c *Conn) Move(to *Session) {
-	if c != nil && to != nil {
+	switch {
+	case c == nil || to == nil || c.session.Load() == to:
+	case c.session.Load() == nil:
+		c.belong(to)
+	default:
 		c.session.Store(to)
 		c.media.Store(nil)
 	}
@@ -137,7 +141,7 @@ func (c *Conn) Received(b []byte) { c.message(b, false) }
 func (c *Conn) Sent(b []byte) { c.message(b, true) }
 
 func (c *Conn) message(b []byte, out bool) {
-	if c == nil {
+	if c == nil || c.session.Load() == nil {
 		return
 	}
 	m := message{at: time.Now(), side: c.side, out: out, from: c.remote, to: c.local, size: len(b)}

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"mediagate/balancer"
+	"mediagate/internal/capture"
 	"mediagate/internal/sessionlog"
 )
 
@@ -84,6 +85,8 @@ type Config struct {
 	Record func(*sessionlog.Record)
 	// Viewer says who a player is, once per session before its first node is chosen; nil: nobody is known.
 	Viewer func(Sighting) Viewer
+	// Book keeps traces and captures; nil: none.
+	Book   *capture.Book
 	Logger *zap.Logger
 	// Pseudonym and Version name this gateway in Via. Defaults "mediagate" and "1.0".
 	Pseudonym, Version string

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"mediagate/internal/capture"
 )
 
 // clientConn is a player's connection: it counts, bounds the silence before the first byte and each write, and says
@@ -20,6 +22,7 @@ type clientConn struct {
 	spoke   atomic.Bool
 	stalled atomic.Bool // the player took nothing for as long as write
 	secure  bool
+	tap     *capture.Conn
 	link    atomic.Pointer[link] // set before the first request
 
 	once    sync.Once
@@ -59,6 +62,7 @@ func (c *clientConn) Read(p []byte) (int, error) {
 		c.first.Stop()
 	}
 	c.in.Add(uint64(n))
+	c.tap.ReadHTTP(p[:n])
 	return n, err
 }
 
@@ -66,6 +70,7 @@ func (c *clientConn) Read(p []byte) (int, error) {
 // byte that it took, one that reads nothing ends.
 func (c *clientConn) Write(p []byte) (int, error) {
 	done := 0
+	c.tap.WroteHTTP(p) // before the player can answer it
 	for {
 		if err := c.SetWriteDeadline(time.Now().Add(c.write)); err != nil {
 			return done, err
@@ -97,15 +102,19 @@ func (c *clientConn) Close() error {
 type originConn struct {
 	net.Conn
 	link *link
+	tap  *capture.Conn
 }
 
 func (c *originConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.link.originIn.Add(uint64(n))
+	c.tap.ReadHTTP(p[:n])
 	return n, err
 }
 
 func (c *originConn) Write(p []byte) (int, error) {
+	c.tap.Move(c.link.tap.Load()) // it may be kept for the player's next session
+	c.tap.WroteHTTP(p)            // before the origin can answer it
 	n, err := c.Conn.Write(p)
 	c.link.originOut.Add(uint64(n))
 	return n, err

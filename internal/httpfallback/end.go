@@ -187,5 +187,6 @@ func (p *Proxy) hand(s *session) {
 	s.log.Info("session ended", zap.Stringer("end", r.End), zap.String("why", r.Why), zap.String("node", r.Node),
 		zap.String("url", r.URL), zap.Duration("duration", time.Duration(r.Duration)))
 	p.live.Add(-1)
+	s.tap.End(r.End.String(), r.Why)
 	p.cfg.Record(r)
 }

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"mediagate/balancer"
+	"mediagate/internal/capture"
 )
 
 // exchange is one request with its response. It belongs to the goroutine of its client connection.
@@ -53,7 +54,8 @@ type link struct {
 	pin *balancer.Node
 
 	originIn, originOut counter
-	seenAs              atomic.Pointer[netip.AddrPort] // our end of the last origin connection, set by the one who dialled
+	tap                 atomic.Pointer[capture.Session] // of the last request
+	seenAs              atomic.Pointer[netip.AddrPort]  // our end of the last origin connection, set by the one who dialled
 
 	// guarded by Proxy.mu
 	session *session // of the last request
@@ -91,6 +93,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	ex.report = readReport(ex)
 	p.begin(ex)
 	defer p.settle(ex)
+	p.tap(ex)
 	p.sight(ex)
 	p.reverse.ServeHTTP(&answer{ResponseWriter: w, ex: ex}, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, ex)))
 }

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"mediagate/internal/capture"
 )
 
 // ErrProxyClosed is what Serve returns after Shutdown or Close.
@@ -146,6 +148,7 @@ func (p *Proxy) ServeConn(conn net.Conn) {
 		p.conns.Go(func() { _ = p.server.Serve(p.feed) }) // http.ErrServerClosed
 	})
 	c := newClientConn(conn, &p.cfg.Timeouts, func() { p.open.Add(-1) })
+	c.tap = p.cfg.Book.Connect(capture.Client, peerOf(conn.LocalAddr()), peerOf(conn.RemoteAddr()))
 	if !p.feed.give(c) {
 		_ = c.Close() // the server ends
 		p.conns.Done()
@@ -193,7 +196,7 @@ func (l *link) dialer(cfg *Config) func(context.Context, string, string) (net.Co
 		}
 		seen := peerOf(c.LocalAddr())
 		l.seenAs.Store(&seen)
-		return &originConn{Conn: c, link: l}, nil
+		return &originConn{Conn: c, link: l, tap: cfg.Book.Connect(capture.Origin, seen, to)}, nil
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"mediagate/balancer"
+	"mediagate/internal/capture"
 	"mediagate/internal/sessionlog"
 )
 
@@ -20,6 +21,7 @@ type session struct {
 	pool   *balancer.Pool
 	rec    *sessionlog.Record
 	log    *zap.Logger
+	tap    *capture.Session
 	path   string // of the first request, without query
 
 	lease     *balancer.Lease // the session's node; nil before one was chosen
@@ -106,6 +108,7 @@ func (p *Proxy) newSessionLocked(pl *player, ex *exchange, now time.Time) *sessi
 	}
 	s.timer = time.AfterFunc(time.Hour, func() { p.lingered(s) })
 	s.timer.Stop()
+	s.tap = p.beginTap(s, ex)
 	p.sessions[s] = struct{}{}
 	p.live.Add(1)
 	if pl.byPath == nil {
@@ -162,6 +165,7 @@ func (p *Proxy) install(ex *exchange, old, fresh *balancer.Lease) balancer.Node 
 	s.lease = fresh
 	n := fresh.Node()
 	s.rec.Node, s.rec.NodeAddress = n.Name, n.AddrPort(Service)
+	s.tap.Learn(capture.Facts{Node: n.Name, NodeAddr: s.rec.NodeAddress.Addr()})
 	if len(s.rec.NodesTried) < maxTried && (len(s.rec.NodesTried) == 0 || s.rec.NodesTried[len(s.rec.NodesTried)-1] != n.Name) {
 		s.rec.NodesTried = append(s.rec.NodesTried, n.Name)
 	}
