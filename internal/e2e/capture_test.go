@@ -20,11 +20,14 @@ import (
 func capturing(t *testing.T, s lab.Settings, nodes ...lab.Node) (*inProcess, string) {
 	t.Helper()
 	dir := t.TempDir()
-	if s.Listen = netip.AddrPortFrom(lab.Loopback(t), mmsPort); s.Protocol != "mms" {
-		s.Listen = lab.FreePort(t, s.Listen.Addr())
+	switch at := lab.Loopback(t); s.Protocol {
+	case "":
+		s.Listen = lab.FreePort(t, at)
+	default:
+		s.Listen = netip.AddrPortFrom(at, lab.UsualPort(s.Protocol))
 	}
 	s.Nodes, s.Monitor, s.Records = nodes, "{interval: 0s}", filepath.Join(t.TempDir(), "sessions.jsonl")
-	rule := fmt.Sprintf("capture: {dir: %q, rules: [{name: all, url: \"*\"}]}\n", dir)
+	rule := fmt.Sprintf("capture: {dir: %q, flight: {dir: %q}, rules: [{name: all, url: \"*\"}]}\n", dir, dir)
 	return runInProcess(t, s, s.YAML()+rule), dir
 }
 
