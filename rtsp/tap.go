@@ -21,10 +21,18 @@ func (p *peer) see(item rtspwire.Item) {
 	}
 }
 
-// clearOf says what a connection came in that its bytes do not show.
+// clearOf says what a connection came in that its bytes do not show. It looks below what a listener has put around it.
 func clearOf(conn net.Conn) string {
-	if _, ok := conn.(interface{ ConnectionState() tls.ConnectionState }); ok {
-		return "TLS, shown without it"
+	const layers = 8 // more are a ring
+	for range layers {
+		if _, ok := conn.(interface{ ConnectionState() tls.ConnectionState }); ok {
+			return "TLS, shown without it"
+		}
+		inner, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return ""
+		}
+		conn = inner.NetConn()
 	}
 	return ""
 }

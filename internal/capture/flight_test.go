@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 var (
@@ -181,6 +182,9 @@ func TestFlightMemory(t *testing.T) {
 	size := 0
 	for _, m := range s.messages.list {
 		size += len(m.text) + messageCost
+	}
+	if flows := int(unsafe.Sizeof(Media{})) * maxMedia; flows > maxMemory/2 {
+		t.Errorf("the flows of a session take %d bytes", flows)
 	}
 	if size != s.messages.used || size > maxMemory/2 || len(s.media) > maxMedia || size == 0 {
 		t.Errorf("%d bytes of messages (counted %d) and %d flows", size, s.messages.used, len(s.media))

@@ -7,13 +7,17 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // read reads a capture with gopacket's own reader, and wants every packet of it to be sound.
@@ -256,17 +260,31 @@ func TestTraceByRequest(t *testing.T) {
 	}
 }
 
-func TestGlob(t *testing.T) {
-	for _, tc := range []struct {
-		pattern, s string
-		want       bool
-	}{
-		{"", "", true}, {"*", "", true}, {"", "a", false}, {"a*c", "abbc", true}, {"a*c", "abb", false}, {"?b*", "ab", true},
-		{"*a*b", "xaxxbxb", true}, {"a", "ab", false}, {"**", "x", true}, {"?", "", false},
-		{strings.Repeat("*a", 100), strings.Repeat("a", 10_000) + "b", false},
-	} {
-		if got := glob(tc.pattern, tc.s); got != tc.want {
-			t.Errorf("%.20q, %.20q: %v", tc.pattern, tc.s, got)
-		}
+// TestFullDisk: what cannot be written ends the recording, is told once, and the session goes on.
+func TestFullDisk(t *testing.T) {
+	core, logs := observer.New(zap.WarnLevel)
+	b := newBook(t, Config{Logger: zap.New(core), TraceDir: "/nowhere", Flight: Flight{Memory: maxMemory, Dir: "/nowhere", Ends: []string{"O"}}})
+	s := b.Begin(About{ID: "1", Client: player, Local: ours})
+	full := func() (io.WriteCloser, error) { return os.OpenFile("/dev/full", os.O_WRONLY, 0) }
+	r := newRecording(Options{}, recordQueue)
+	if err := s.record(r, full); err != nil {
+		t.Fatal(err)
+	}
+	talk(s)
+	<-r.done
+	if !errors.Is(r.err, syscall.ENOSPC) || len(s.recordings()) != 0 {
+		t.Errorf("error %v, %d recordings", r.err, len(s.recordings()))
+	}
+	s.Connect(Client, ours, player).Received([]byte("OPTIONS * RTSP/1.0\r\n\r\n"))
+	s.End("OP", "")
+	_ = b.Close()
+	var told []string
+	for _, l := range logs.All() {
+		told = append(told, l.Message)
+	}
+	slices.Sort(told)
+	want := []string{"capture ended by an error", "flight recorder cannot look at its directory", "flight recorder cannot write", "session has no trace"}
+	if !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
 	}
 }
