@@ -10,14 +10,14 @@ import (
 // counted is a connection that is one of those that are open, until it is closed.
 type counted struct {
 	net.Conn
-	open   *atomic.Int64
+	open   *atomic.Int64 // that it is counted in; nil: none
 	since  time.Time
 	closed atomic.Bool
 }
 
 // Close takes the connection out of the count.
 func (c *counted) Close() error {
-	if !c.closed.Swap(true) {
+	if !c.closed.Swap(true) && c.open != nil {
 		c.open.Add(-1)
 	}
 	return c.Conn.Close()
@@ -42,6 +42,14 @@ func (c *counted) below() net.Conn {
 	return c.Conn
 }
 
+// heard is how many bytes came in below TLS, 0 where nobody counts.
+func (c *counted) heard() int {
+	if m, ok := c.below().(*metered); ok {
+		return int(min(m.read.Load(), 1<<30))
+	}
+	return 0
+}
+
 // deadAfter finds a player that is gone without a word while nothing is sent to it, as one that has paused.
 func deadAfter() net.KeepAliveConfig {
 	return net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 6}
@@ -49,7 +57,9 @@ func deadAfter() net.KeepAliveConfig {
 
 // keepAlive watches over a connection, if the system can.
 func keepAlive(c net.Conn) {
-	if tcp, ok := c.(*net.TCPConn); ok {
+	if tcp, ok := c.(interface {
+		SetKeepAliveConfig(net.KeepAliveConfig) error
+	}); ok {
 		_ = tcp.SetKeepAliveConfig(deadAfter()) // it serves without
 	}
 }

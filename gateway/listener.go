@@ -41,7 +41,7 @@ func (g *Gateway) listen(ctx context.Context) (err error) {
 				continue
 			}
 			if vs.cert != nil {
-				l = tls.NewListener(l, vs.cert.config())
+				l = tls.NewListener(meter{l}, vs.cert.config())
 			}
 			vs.listeners = append(vs.listeners, l)
 		}

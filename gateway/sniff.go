@@ -23,6 +23,7 @@ const (
 	speechRTSP
 	speechMMS
 	speechTLS
+	speechNone // nothing that is known
 )
 
 // mmsMark is the session ID in the header of each packet of MMS messages ([MS-MMSP] 2.2.3), after four bytes of which
@@ -41,8 +42,10 @@ func listen(head []byte, whole bool) speech {
 		return speechMMS
 	case first == 1 && len(head) < 8 && !whole:
 		return notYet
+	case first == '\r' || first == '\n':
+		return speechHTTP // which passes over an empty line, RFC 9112, section 2.2
 	case first < 'A' || first > 'z':
-		return speechHTTP // which refuses it, or passes over an empty line
+		return speechNone
 	}
 	line, _, ended := bytes.Cut(head, []byte("\n"))
 	isRTSP := bytes.Contains(line, []byte(" RTSP/"))
@@ -53,6 +56,8 @@ func listen(head []byte, whole bool) speech {
 		return notYet
 	case isRTSP:
 		return speechRTSP
+	case ended && !bytes.Contains(line, []byte(" HTTP/")):
+		return speechNone
 	case rtsp.IsTunnel(head):
 		return speechTunnel
 	}

@@ -33,6 +33,7 @@ type web struct {
 	most    int64         // connections
 	open    atomic.Int64  // of them there are now, from their begin to their end, whoever serves them
 	epoch   string        // sets the numbers of two runs apart
+	surplus atomic.Int64  // connections over the limit that are answered now
 	refused atomic.Uint64 // the number of the last connection that was
 
 	ctx    context.Context
@@ -42,6 +43,7 @@ type web struct {
 	mu        sync.Mutex // guards what follows
 	closed    bool
 	listeners []net.Listener
+	flood     flood
 }
 
 func (g *Gateway) newWeb(c *config.VirtualServer, r *router) (*web, error) {
@@ -123,24 +125,20 @@ const (
 
 // take looks at a connection in a goroutine of its own.
 func (w *web) take(conn net.Conn) {
-	c := &counted{Conn: conn, open: &w.open, since: time.Now()}
+	c := &counted{Conn: conn, since: time.Now()}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	switch n := w.open.Add(1); {
+	switch {
 	case w.closed:
 		_ = c.Close() // it came while the listener closed
-	case n > w.most+maxSurplus: // too many to be answered, even
-		_ = c.Close() // as above
-		w.tell(c, refusedBusy(true), 0)
-	case n > w.most:
+	case w.place(c, &w.open, w.most):
+		w.wg.Go(func() { w.look(c) })
+	case w.place(c, &w.surplus, maxSurplus):
 		w.wg.Go(func() { w.refuse(c, refusedBusy(c.below() != conn), 0) })
 	default:
-		w.wg.Go(func() { w.look(c) })
+		w.overflow(c)
 	}
 }
-
-// maxSurplus bounds the connections over the limit that are answered at the same time.
-const maxSurplus = 64
 
 // look hands a connection to the proxy that its first request is for.
 func (w *web) look(conn *counted) {
@@ -148,7 +146,7 @@ func (w *web) look(conn *counted) {
 	defer stop()
 	keepAlive(conn.below())
 	if err := w.handshake(conn); err != nil {
-		w.unheard(conn, err, refusedHandshake(err), 0)
+		w.unheard(conn, err, refusedHandshake(err), conn.heard())
 		return
 	}
 	head, what, err := sniff(conn, time.Until(conn.since.Add(w.first)), w.message)
@@ -170,6 +168,8 @@ func (w *web) look(conn *counted) {
 		w.refuse(conn, refusedRTSP(head), len(head))
 	case speechMMS:
 		w.refuse(conn, refusedMMS(), len(head))
+	case speechNone:
+		w.refuse(conn, refusedNone(), len(head))
 	default:
 		w.http.ServeConn(next)
 	}

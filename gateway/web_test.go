@@ -210,8 +210,11 @@ func TestSniff(t *testing.T) {
 		"RTSP":          {[]string{"OPTIONS rtsp://a/ RTSP/1.0\r\n", "CSeq: 1\r\n\r\n"}, speechRTSP},
 		"TLS":           {[]string{"\x16\x03\x01\x02\x00"}, speechTLS},
 		"MMS":           {[]string{"\x01\x00\x00\x00\xce\xfa", "\x0b\xb0"}, speechMMS},
-		"nearly MMS":    {[]string{"\x01\x00\x00\x00\xce\xfa", "\x0b\xb1"}, speechHTTP},
-		"one byte":      {[]string{"\x01"}, speechHTTP},
+		"nearly MMS":    {[]string{"\x01\x00\x00\x00\xce\xfa", "\x0b\xb1"}, speechNone},
+		"one byte":      {[]string{"\x01"}, speechNone},
+		"HTTP/0.9":      {[]string{"GET /a\r\n\r\n"}, speechNone},
+		"a word":        {[]string{"HEL", "LO\r\n"}, speechNone},
+		"empty line":    {[]string{"\r\nGET / HTTP/1.1\r\n\r\n"}, speechHTTP},
 		"endless":       {[]string{"GET / HTTP/1.0\r\nx: " + strings.Repeat("x", 2*maxSniff)}, speechHTTP},
 		"no end":        {[]string{"GET /a HTTP/1.0\r\nx-sessioncookie: 12"}, speechHTTP},
 	} {

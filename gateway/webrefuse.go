@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -33,6 +34,12 @@ func refusedTLS() refusal {
 // refusedMMS has no answer. Observed: MPlayer goes on to HTTP when a connection for MMS is closed, and waits when it is not.
 func refusedMMS() refusal {
 	return refusal{who: sessionlog.WhoClient, why: "the player spoke MMS to a port for HTTP"}
+}
+
+// refusedNone: RFC 9112, section 2.2, 400 for what is no request.
+func refusedNone() refusal {
+	return refusal{who: sessionlog.WhoClient, why: "the player spoke no protocol that is known here",
+		answer: httpRefusal(400, "Bad Request", "this is no request of HTTP")}
 }
 
 func refusedSlow() refusal {
@@ -95,23 +102,28 @@ const (
 func (w *web) refuse(conn *counted, r refusal, read int) {
 	w.tell(conn, r, read)
 	if r.answer != nil {
-		say(conn, r)
+		w.say(conn, r)
 	}
 	_ = conn.Close() // a client that is not served
 }
 
-// say writes the answer, and waits a little while for the player to read it.
-func say(conn *counted, r refusal) {
+// say writes the answer, and waits a little while for the player to read it, if the gateway does not stop.
+func (w *web) say(conn *counted, r refusal) {
 	to := conn.Conn
 	if r.below {
 		to = conn.below()
 	}
+	stop := context.AfterFunc(w.ctx, func() { _ = to.SetDeadline(time.Now()) }) // what is waited for below returns by it
+	defer stop()
 	_ = to.SetWriteDeadline(time.Now().Add(refuseWrite))
 	_, err := to.Write(r.answer)
 	if half, ok := to.(interface{ CloseWrite() error }); err != nil || !ok || half.CloseWrite() != nil {
 		return // who is gone already needs no answer
 	}
 	_ = to.SetReadDeadline(time.Now().Add(refuseDrain))
+	if w.ctx.Err() != nil {
+		return // the deadline may have come before the one above
+	}
 	_, _ = io.CopyN(io.Discard, to, refuseBytes)
 }
 

@@ -8,6 +8,10 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,14 +48,22 @@ func writeCertificate(t *testing.T, cert, key string, serial int64) {
 	}
 }
 
-// TestTLS: FFmpeg plays over rtsps, curl gets an announcement over https, and a
+// TestTLS: FFmpeg and GStreamer play over rtsps, FFmpeg over https, curl gets an announcement over https, and a
 // certificate that is exchanged is served without a restart.
 func TestTLS(t *testing.T) {
-	lab.Need(t, "ffmpeg", "curl")
+	lab.Need(t, "ffmpeg", "curl", "gst-launch-1.0")
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	writeCertificate(t, cert, key, 1)
 	from := lab.StartSampleOrigin(t, lab.Loopback(t), "")
+	pages := httptest.NewUnstartedServer(http.FileServer(http.Dir(mediaFolder(t, lab.SampleASF(t), "sample.wmv"))))
+	l, err := net.Listen("tcp", netip.AddrPortFrom(from.Addr.Addr(), 0).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages.Listener = l
+	pages.Start()
+	t.Cleanup(pages.Close)
 	s := lab.Settings{Listen: lab.FreePort(t, lab.Loopback(t)), Records: filepath.Join(dir, "sessions.jsonl")}
 	web, clear := lab.FreePort(t, lab.Loopback(t)), lab.FreePort(t, lab.Loopback(t))
 	runInProcess(t, s, fmt.Sprintf(`sessions: {log: %q}
@@ -62,8 +74,8 @@ virtual_servers:
 pools:
   - name: origins
     monitor: {interval: 0s}
-    nodes: [{name: one, address: %s, ports: {rtsp: %d}}]
-`, s.Records, s.Listen, cert, key, clear, web, cert, key, from.Addr.Addr(), from.Addr.Port()))
+    nodes: [{name: one, address: %s, ports: {rtsp: %d, http: %d}}]
+`, s.Records, s.Listen, cert, key, clear, web, cert, key, from.Addr.Addr(), from.Addr.Port(), l.Addr().(*net.TCPAddr).Port))
 
 	p := lab.Play(t, lab.FFmpeg("tcp"), fmt.Sprintf("rtsps://%s/test", s.Listen), nil)
 	p.WaitFrames(10, 10, playLimit)
@@ -71,6 +83,23 @@ pools:
 	r := lab.WaitRecord(t, s.Records, recordLimit, func(lab.Record) bool { return true })
 	if r.End != "-T" || r.Transport != "interleaved" || r.Node != "one" || !strings.HasPrefix(r.URL, "rtsps://") {
 		t.Errorf("record: %+v", r)
+	}
+
+	// GStreamer, which wants its connection kept where it is encrypted.
+	began := time.Now().Truncate(time.Millisecond)
+	g := lab.Play(t, lab.InTLS(lab.GStreamer("tcp")), fmt.Sprintf("rtsps://%s/test", s.Listen), nil)
+	g.WaitFrames(10, 10, playLimit)
+	g.End()
+	r = lab.WaitRecord(t, s.Records, recordLimit, func(r lab.Record) bool { return !r.Start.Before(began) })
+	if r.End != "-T" || r.Transport != "interleaved" || r.VirtualServer != "RTSPS" {
+		t.Errorf("record: %+v", r)
+	}
+
+	// FFmpeg, a file from a web server over https.
+	sample := lab.SampleASF(t)
+	frames, err := exec.Command("ffmpeg", "-v", "error", "-tls_verify", "0", "-i", fmt.Sprintf("https://%s/sample.wmv", web), "-c", "copy", "-f", "framecrc", "-").Output()
+	if want := lab.Frames(t, sample); err != nil || lab.DiffFrames(frames, want) != "" {
+		t.Errorf("over https: %v: %s", err, lab.DiffFrames(frames, want))
 	}
 
 	curl := func(args ...string) string {

@@ -30,6 +30,7 @@ func (p *Proxy) take(res *http.Response) error {
 		replaceToken(res.Header, "pipeline-result", "pipeline-result=0")
 		ex.cut = ex.link.pin == nil
 	}
+	replaceToken(res.Header, "pipeline-experiment", "pipeline-experiment=0") // 3.1.5.5: a player then makes no such test
 	chunked := len(res.TransferEncoding) > 0 && res.TransferEncoding[0] == "chunked"
 	ex.identity = res.ContentLength < 0 && !chunked
 	ex.media = res.StatusCode < http.StatusMultipleChoices && mayBeMedia(res.Header.Get("Content-Type")) || ex.cut

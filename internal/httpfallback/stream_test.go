@@ -164,14 +164,14 @@ func TestPipelineTest(t *testing.T) {
 			io.WriteString(conn, "HTTP/1.1 200 OK\r\nPragma: no-cache, client-id=5\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n$T\x00\x00\r\n")
 			_, _ = conn.Read(make([]byte, 1)) // until somebody gives up
 		default:
-			io.WriteString(conn, "HTTP/1.1 200 OK\r\nPragma: no-cache, pipeline-result=1, client-id=5\r\nContent-Length: 0\r\n\r\n")
+			io.WriteString(conn, "HTTP/1.1 200 OK\r\nPragma: no-cache, pipeline-result=1, pipeline-experiment=1, client-id=5\r\nContent-Length: 0\r\n\r\n")
 		}
 		return false
 	})
 	w := newWorld(t, nil, o.addr)
 	const request = "GET /a HTTP/1.1\r\nUser-Agent: NSPlayer/12.0.7680.0\r\nHost: g\r\nPragma: pipeline-request=1\r\n"
 	got := w.ask(request + "Connection: keep-alive\r\n\r\n" + request + "X-Second: 1\r\nConnection: close\r\n\r\n")
-	if !strings.Contains(got, "4\r\n$T\x00\x00\r\n0\r\n\r\nHTTP/1.1 200 OK") || !strings.Contains(got, "Pragma: no-cache, pipeline-result=0, client-id=5\r\n") {
+	if !strings.Contains(got, "4\r\n$T\x00\x00\r\n0\r\n\r\nHTTP/1.1 200 OK") || !strings.Contains(got, "Pragma: no-cache, pipeline-result=0, pipeline-experiment=0, client-id=5\r\n") {
 		t.Errorf("got %q", got)
 	}
 }

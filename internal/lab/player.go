@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -72,6 +73,17 @@ func GStreamer(lower string) PlayerKind {
 		},
 		stdout: sinkLines,
 	}
+}
+
+// InTLS is a GStreamer that does not ask who has signed a certificate.
+func InTLS(gstreamer PlayerKind) PlayerKind {
+	plain := gstreamer.args
+	gstreamer.args = func(url string) []string {
+		args := plain(url)
+		i := slices.Index(args, "rtspsrc")
+		return slices.Insert(args, i+1, "tls-validation-flags=0")
+	}
+	return gstreamer
 }
 
 // GStreamerASF is gst-launch-1.0 over "udp" or "tcp" for x-asf-pf of an origin
