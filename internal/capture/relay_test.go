@@ -6,7 +6,9 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"syscall"
 	"testing"
+	"time"
 
 	"mediagate/internal/capture"
 	"mediagate/udprelay"
@@ -62,6 +64,7 @@ func benchRelay(b *testing.B, n int, mode string) {
 	in, out := make([]byte, 1316), make([]byte, 2000)
 	in[0], in[1], in[11] = 0x80, 96, 1
 	b.SetBytes(int64(len(in)))
+	before := spent(b)
 	for i := 0; b.Loop(); i++ {
 		in[2], in[3] = byte(i/n>>8), byte(i/n)
 		if _, err := sender.WriteToUDPAddrPort(in, to[i%n]); err != nil {
@@ -71,6 +74,17 @@ func benchRelay(b *testing.B, n int, mode string) {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric(float64(spent(b)-before)/float64(b.N), "cpu-ns/op")
+}
+
+// spent is the processor time that this process has used.
+func spent(b *testing.B) time.Duration {
+	b.Helper()
+	var use syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
 }
 
 func listen(b *testing.B, at netip.AddrPort) *net.UDPConn {
