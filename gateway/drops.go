@@ -33,6 +33,34 @@ func (g *Gateway) watchDrops(ctx context.Context) {
 	}
 }
 
+// watchLoad logs, once a second, what the kernel has dropped because the relay had not read what was before it.
+func (g *Gateway) watchLoad(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var before uint64
+	for {
+		select {
+		case <-tick.C:
+			now, busiest := lost(g.relay.Load())
+			if now > before {
+				g.log.Warn("the kernel drops media: the relay does not keep up", zap.Uint64("datagrams", now-before), zap.Float64("busiest_loop", busiest))
+			}
+			before = now
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// lost sums what was dropped, and tells how busy the busiest loop is.
+func lost(l udprelay.Load) (dropped uint64, busiest float64) {
+	for _, each := range l.Loops {
+		dropped += each.KernelDropped
+		busiest = max(busiest, each.Busy)
+	}
+	return dropped, busiest
+}
+
 // newDrops are the reasons that have grown, with by how much.
 func newDrops(before, now map[udprelay.DropReason]uint64) []zap.Field {
 	var fields []zap.Field

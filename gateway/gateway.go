@@ -95,6 +95,8 @@ func newRelay(cfg *config.Config, listen udprelay.ListenFunc, log *zap.Logger) (
 	}
 	return udprelay.New(udprelay.Config{
 		Engine:      engine,
+		Loops:       cfg.Relay.Loops,
+		Overload:    udprelay.Overload{Busy: cfg.Relay.Overload.Busy, Drops: cfg.Relay.Overload.Drops},
 		ClientPorts: udprelay.PortRange(cfg.Relay.ClientMedia.Ports),
 		OriginPorts: udprelay.PortRange(cfg.Relay.OriginMedia.Ports),
 		Listen:      listen,
@@ -148,6 +150,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		wg.Go(func() { _ = pool.Run(ctx) }) // it only ends with ctx
 	}
 	wg.Go(func() { g.watchDrops(ctx) })
+	wg.Go(func() { g.watchLoad(ctx) })
 	wg.Go(func() { g.seen.run(ctx) })
 	stop := context.AfterFunc(ctx, func() { _ = g.closeServers() }) // every error is a proxy that was closed already
 	defer stop()

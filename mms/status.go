@@ -74,6 +74,7 @@ var verdicts = []verdict{
 	{errElsewhere, hrServerNotFound, sessionlog.WhoGateway},
 	{errNoUDP, hrUDPDisabled, sessionlog.WhoGateway},
 	{udprelay.ErrPortsExhausted, hrNoResource, sessionlog.WhoResource},
+	{udprelay.ErrOverloaded, hrTooManySessions, sessionlog.WhoResource},
 	{errFunnelHost, hrAccessDenied, 0},
 	{errFunnelPort, hrBadControlData, 0},
 	{errUnexpected, hrInvalidRequest, 0},

@@ -159,6 +159,7 @@ func TestVerdicts(t *testing.T) {
 		{"no node behind an unreachable one", fmt.Errorf("%w (%v)", errUnreachable, balancer.ErrNoNode), hrCannotConnect, sessionlog.WhoNode},
 		{"no node", fmt.Errorf("x: %w", balancer.ErrNoNode), hrUnavailable, sessionlog.WhoNode},
 		{"ports", fmt.Errorf("x: %w", udprelay.ErrPortsExhausted), hrNoResource, sessionlog.WhoResource},
+		{"overload", fmt.Errorf("x: %w", udprelay.ErrOverloaded), hrTooManySessions, sessionlog.WhoResource},
 		{"syntax", &mmswire.SyntaxError{Object: "packet"}, hrBadControlData, 0},
 		{"the origin's syntax", brokeWith(&mmswire.SyntaxError{Object: "packet"}), hrConnectionLost, sessionlog.WhoOrigin},
 		{"too large", fmt.Errorf("x: %w", mmswire.ErrTooLarge), hrBadControlData, 0},

@@ -35,6 +35,7 @@ func blame(err error) (who byte, ok bool) {
 		{balancer.ErrNoNode, sessionlog.WhoNode},
 		{errOriginRefused, sessionlog.WhoNode},
 		{udprelay.ErrPortsExhausted, sessionlog.WhoResource},
+		{udprelay.ErrOverloaded, sessionlog.WhoResource},
 		{errTooManyMedia, sessionlog.WhoResource},
 		{errTunnelsFull, sessionlog.WhoResource},
 		{errTunnelAlone, sessionlog.WhoClientTimeout},

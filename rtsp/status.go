@@ -65,7 +65,8 @@ var statusTable = []struct {
 	{balancer.ErrNoNode, 503},
 	{errBusy, 503},
 	{errTunnelsFull, 503},
-	{errTooManyMedia, 453}, // section 11.3.4: it asks for more than there is for one
+	{udprelay.ErrOverloaded, 453}, // before those that play suffer
+	{errTooManyMedia, 453},        // section 11.3.4: it asks for more than there is for one
 	{errDraining, 503},
 	{udprelay.ErrClosed, 503},
 	{errDetached, 503},

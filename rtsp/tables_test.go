@@ -303,6 +303,7 @@ func TestStatusOf(t *testing.T) {
 		{&rtspwire.TooLargeError{What: "body"}, 413},
 		{balancer.ErrNoNode, 503},
 		{udprelay.ErrPortsExhausted, 461},
+		{fmt.Errorf("x: %w", udprelay.ErrOverloaded), 453},
 		{errors.New("anything else"), 500},
 	} {
 		if got := statusOf(tc.err); got != tc.want {

@@ -127,11 +127,19 @@ type Ports struct {
 // Relay says which UDP ports carry media, and how much the kernel keeps of it.
 type Relay struct {
 	Engine        string      `yaml:"engine"` // what moves datagrams: auto, plain or fast
+	Loops         int         `yaml:"loops"`  // of the fast engine; 0 is one a core
 	ClientMedia   ClientMedia `yaml:"client_media"`
 	OriginMedia   OriginMedia `yaml:"origin_media"`
 	Linger        Duration    `yaml:"linger"`         // how long the ports of a closed flow are drained before they serve again
 	ReceiveBuffer Size        `yaml:"receive_buffer"` // of each media socket in the kernel; eight times as much of a shared one
 	SendBuffer    Size        `yaml:"send_buffer"`    // of each media socket in the kernel; eight times as much of a shared one
+	Overload      Overload    `yaml:"overload"`
+}
+
+// Overload says when new sessions over UDP are refused so that those that play do not suffer. The fast engine knows.
+type Overload struct {
+	Busy  int `yaml:"busy"`  // percent of a second that a loop may be busy; 0 is no limit
+	Drops int `yaml:"drops"` // datagrams a second that the kernel may drop before the relay has read them; 0 is no limit
 }
 
 // ClientMedia is the side of the relay that faces the players.

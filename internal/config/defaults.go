@@ -67,6 +67,10 @@ func defaultRelay() Relay {
 		// About 0.1 s of a 20 Mbit/s stream: more would hide overload as delay.
 		ReceiveBuffer: 256 << 10,
 		SendBuffer:    256 << 10,
+		Overload: Overload{
+			Busy:  95,  // above it the queues grow, and with them the delay of every session
+			Drops: 100, // one late wake-up is no overload
+		},
 	}
 }
 

@@ -41,14 +41,17 @@ func (k *checker) relay(c *Config) {
 	k.oneOf("relay.client_media.latch", r.ClientMedia.Latch, LatchOff, LatchSameAddress)
 	k.oneOf("relay.origin_media.latch", r.OriginMedia.Latch, LatchOff, LatchSameAddress)
 	k.span("relay.linger", r.Linger, 10*time.Millisecond, 5*time.Minute)
-	k.buffers(r)
+	k.engine(r)
 }
 
-// buffers checks what the kernel is asked for.
-func (k *checker) buffers(r Relay) {
+// engine checks how datagrams are moved, and what the kernel is asked for.
+func (k *checker) engine(r Relay) {
 	const ki, mi = 1 << 10, 1 << 20
 	k.size("relay.receive_buffer", r.ReceiveBuffer, 4*ki, 64*mi)
 	k.size("relay.send_buffer", r.SendBuffer, 4*ki, 64*mi)
+	k.number("relay.loops", r.Loops, 0, 64)
+	k.number("relay.overload.busy", r.Overload.Busy, 0, 100)
+	k.number("relay.overload.drops", r.Overload.Drops, 0, 1000000)
 }
 
 // resendPorts refuses a range of media ports that holds the port of an MMS listener: players ask for lost packets there,

@@ -41,6 +41,9 @@ func runInProcess(t *testing.T, s lab.Settings, yaml string) *inProcess {
 	if err != nil {
 		t.Fatalf("configuration: %v", err)
 	}
+	if e := lab.Engine(); e != "" {
+		cfg.Relay.Engine = e
+	}
 	g, err := gateway.New(cfg, gateway.Options{Version: "e2e"})
 	if err != nil {
 		t.Fatalf("build gateway: %v", err)

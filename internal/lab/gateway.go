@@ -67,7 +67,11 @@ func (s Settings) YAML() string {
 	return b.String()
 }
 
-// relay writes the section about media ports, if anything of it is set.
+// Engine is the relay's engine that the tests are to use, as the file has it, from the environment variable
+// MEDIAGATE_ENGINE; "" is the program's own choice.
+func Engine() string { return os.Getenv("MEDIAGATE_ENGINE") }
+
+// relay writes the section about media, if anything of it is set.
 func (s Settings) relay(b *strings.Builder) {
 	var client []string
 	if s.ClientPorts != "" {
@@ -76,10 +80,14 @@ func (s Settings) relay(b *strings.Builder) {
 	if s.Latch != "" {
 		client = append(client, "latch: "+s.Latch)
 	}
-	if len(client) == 0 && s.OriginPorts == "" {
+	engine := Engine()
+	if len(client) == 0 && s.OriginPorts == "" && engine == "" {
 		return
 	}
 	b.WriteString("relay:\n")
+	if engine != "" {
+		fmt.Fprintf(b, "  engine: %s\n", engine)
+	}
 	if len(client) > 0 {
 		fmt.Fprintf(b, "  client_media: {%s}\n", strings.Join(client, ", "))
 	}
@@ -133,6 +141,9 @@ func StartGateway(t testing.TB, s Settings, host *Host) *Gateway {
 // runGateway runs g with a configuration; see StartGateway.
 func runGateway(t testing.TB, g *Gateway, yaml string, host *Host) *Gateway {
 	t.Helper()
+	if e := Engine(); e != "" && !strings.Contains(yaml, "relay:") {
+		yaml += "relay: {engine: " + e + "}\n"
+	}
 	file := filepath.Join(t.TempDir(), "mediagate.yaml")
 	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
 		t.Fatalf("lab: write configuration: %v", err)
