@@ -141,17 +141,17 @@ func (g *Gateway) Run(ctx context.Context) error {
 	defer g.seen.stop()
 	defer g.relay.Close()
 	g.prepare()
+	stopAdmin, err := g.serveAdmin()
+	if err != nil {
+		return err
+	}
+	defer stopAdmin()
 	if err := g.listen(ctx); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	for _, pool := range g.pools {
-		wg.Go(func() { _ = pool.Run(ctx) }) // it only ends with ctx
-	}
-	wg.Go(func() { g.watchDrops(ctx) })
-	wg.Go(func() { g.watchLoad(ctx) })
-	wg.Go(func() { g.seen.run(ctx) })
+	g.watch(ctx, &wg)
 	stop := context.AfterFunc(ctx, func() { _ = g.closeServers() }) // every error is a proxy that was closed already
 	defer stop()
 	close(g.ready)
@@ -162,6 +162,16 @@ func (g *Gateway) Run(ctx context.Context) error {
 	wg.Wait()
 	g.log.Info("stopped")
 	return nil
+}
+
+// watch starts what goes on beside the sessions until ctx ends.
+func (g *Gateway) watch(ctx context.Context, wg *sync.WaitGroup) {
+	for _, pool := range g.pools {
+		wg.Go(func() { _ = pool.Run(ctx) }) // it only ends with ctx
+	}
+	wg.Go(func() { g.watchDrops(ctx) })
+	wg.Go(func() { g.watchLoad(ctx) })
+	wg.Go(func() { g.seen.run(ctx) })
 }
 
 // serve runs every listener and returns when all have ended.

@@ -75,6 +75,7 @@ func newRoot() *cobra.Command {
 			"  mediagate check -c mediagate.yaml         look for faults in a configuration\n" +
 			"  mediagate doctor -c mediagate.yaml        test whether this machine has what it needs\n" +
 			"  mediagate run -c mediagate.yaml           serve it\n" +
+			"  mediagate sessions                        who plays now, through the gateway that runs\n" +
 			"  mediagate decode stream.pcap              read in a capture why a stream does not play",
 		Version: versionText(),
 
@@ -87,7 +88,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetVersionTemplate("mediagate {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
-	root.AddCommand(newRun(), newCheck(), newDemo(), newOrigin(), newPlay(), newDecode(), newDoctor())
+	root.AddCommand(newRun(), newCheck(), newDemo(), newOrigin(), newPlay(), newDecode(), newDoctor(), newSessions(), newNodes())
 	return root
 }
 

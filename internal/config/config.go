@@ -39,6 +39,13 @@ type Config struct {
 	Timeouts       Timeouts        `yaml:"timeouts"`
 	Transparent    Transparent     `yaml:"transparent"`
 	Capture        Capture         `yaml:"capture"`
+	Admin          Admin           `yaml:"admin"`
+}
+
+// Admin says where the admin API is.
+type Admin struct {
+	Listen    string `yaml:"listen"`     // "127.0.0.1:9554" or "unix:PATH"; "": there is none
+	TokenFile string `yaml:"token_file"` // a file with the token that requests have to bring; "": none
 }
 
 // Log says how much the program writes to standard error, and in which form.

@@ -8,7 +8,7 @@ import (
 // laterKeys are keys that belong to mediagate and not yet to this version, by pattern; each is told apart from a slip
 // of the pen, so that a file made for a later version is understood.
 var laterKeys = map[string]string{
-	"admin": "the admin API is",
+	"cluster": "clustering is",
 }
 
 // laterPolicies are values of the same kind.

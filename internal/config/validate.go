@@ -32,6 +32,7 @@ func check(c *Config, bad map[string]bool) []problem {
 	k.timeouts(c.Timeouts)
 	k.transparent(c)
 	k.capture(c.Capture)
+	k.admin(c.Admin)
 	return k.problems
 }
 
