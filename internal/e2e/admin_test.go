@@ -43,14 +43,14 @@ func TestAdmin(t *testing.T) {
 	if err := os.WriteFile(file, []byte(capture), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(dissected(t, file, "", "frame.number")); n != 50 {
+	if n := len(dissected(t, file, []uint16{s.Listen.Port()}, "frame", "frame.number")); n != 50 {
 		t.Errorf("tshark reads %d frames of the capture, want 50", n)
 	}
 	if body, status, _ := lab.Fetch(t, api+"/"+running.ID, "--request", "DELETE"); status != "204" {
 		t.Errorf("kill: %s %s", status, body)
 	}
 	r := lab.WaitRecord(t, s.Records, recordLimit, func(r lab.Record) bool { return r.ID == running.ID })
-	if !strings.HasPrefix(r.End, "G") || !strings.Contains(r.Why, "admin API from 127.0.0.1:") {
+	if !strings.HasPrefix(r.End, "K") || !strings.Contains(r.Why, "admin API from 127.0.0.1:") {
 		t.Errorf("record: %s %q", r.End, r.Why)
 	}
 	p.Kill()
