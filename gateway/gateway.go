@@ -14,6 +14,7 @@ import (
 	"mediagate/balancer"
 	"mediagate/internal/capture"
 	"mediagate/internal/config"
+	"mediagate/internal/metrics"
 	"mediagate/udprelay"
 )
 
@@ -47,6 +48,7 @@ type Gateway struct {
 	mu      sync.Mutex // guards what follows
 	running bool
 	records recordLogs // set by Run
+	metrics *metrics.Metrics
 }
 
 // ErrRunning is what a second Run returns.
@@ -71,6 +73,7 @@ func New(cfg *config.Config, opt Options) (*Gateway, error) {
 	}
 	g.relay = relay
 	g.book = newBook(cfg, opt.Logger)
+	g.metrics = metrics.New(opt.Version, live{g})
 	for i := range cfg.Pools {
 		pool, err := newPool(&cfg.Pools[i], cfg, opt.Logger)
 		if err != nil {

@@ -70,6 +70,7 @@ func (g *Gateway) closeRecords() {
 // record is given to the proxies: it adds the steps that the viewer has tried before, queues the record and returns.
 func (g *Gateway) record(r *sessionlog.Record) {
 	g.viewers.ended(r)
+	g.metrics.Ended(r)
 	g.logs().write(r)
 }
 

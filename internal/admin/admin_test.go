@@ -85,7 +85,7 @@ func (*stage) Capture(_ context.Context, id string, o CaptureOptions, w io.Write
 
 func newTest(t *testing.T, g Gateway, token string) http.Handler {
 	t.Helper()
-	return New(Config{Gateway: g, Version: "v1", Token: token, Logger: zap.NewNop()}).http.Handler
+	return New(Config{Gateway: g, Version: "v1", Token: token, Metrics: http.NotFoundHandler(), Logger: zap.NewNop()}).http.Handler
 }
 
 func ask(h http.Handler, request string, fields ...string) (status int, body string) {
@@ -156,16 +156,17 @@ func TestGuard(t *testing.T) {
 		token, request, field string
 		want                  int
 	}{
-		"no token":           {"0123456789abcdef", look, "X: y", 401},
-		"wrong token":        {"0123456789abcdef", look, "Authorization: Bearer 0123456789abcdeg", 401},
-		"other scheme":       {"0123456789abcdef", look, "Authorization: Basic 0123456789abcdef", 401},
-		"token":              {"0123456789abcdef", look, "Authorization: bearer 0123456789abcdef", 200},
-		"pprof needs it too": {"0123456789abcdef", "GET /debug/pprof/heap", "X: y", 401},
-		"health does not":    {"0123456789abcdef", "GET /healthz", "X: y", 200},
-		"a page's name":      {"", look, "Host: evil.test", 403},
-		"localhost":          {"", look, "Host: localhost:9554", 200},
-		"IPv6":               {"", look, "Host: [::1]:9554", 200},
-		"a page":             {"", "DELETE /api/v1/sessions/s0", "Origin: http://evil.test", 403},
+		"no token":            {"0123456789abcdef", look, "X: y", 401},
+		"wrong token":         {"0123456789abcdef", look, "Authorization: Bearer 0123456789abcdeg", 401},
+		"other scheme":        {"0123456789abcdef", look, "Authorization: Basic 0123456789abcdef", 401},
+		"token":               {"0123456789abcdef", look, "Authorization: bearer 0123456789abcdef", 200},
+		"metrics need it too": {"0123456789abcdef", "GET /metrics", "X: y", 401},
+		"pprof needs it too":  {"0123456789abcdef", "GET /debug/pprof/heap", "X: y", 401},
+		"health does not":     {"0123456789abcdef", "GET /healthz", "X: y", 200},
+		"a page's name":       {"", look, "Host: evil.test", 403},
+		"localhost":           {"", look, "Host: localhost:9554", 200},
+		"IPv6":                {"", look, "Host: [::1]:9554", 200},
+		"a page":              {"", "DELETE /api/v1/sessions/s0", "Origin: http://evil.test", 403},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &stage{}

@@ -33,6 +33,7 @@ func (s *Server) table() []route {
 		{"GET /api/v1/nodes", s.nodes},
 		{"PUT /api/v1/pools/{pool}/nodes/{node}/drain", s.drain},
 		{"DELETE /api/v1/pools/{pool}/nodes/{node}/drain", s.enable},
+		{"GET /metrics", s.metrics},
 		{"GET /api/openapi.yaml", s.paper},
 	}
 }
@@ -68,6 +69,8 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 func (s *Server) version(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, map[string]string{"version": s.cfg.Version})
 }
+
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request) { s.cfg.Metrics.ServeHTTP(w, r) }
 
 func (s *Server) paper(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/yaml")

@@ -76,7 +76,8 @@ type Service struct {
 type Config struct {
 	Gateway Gateway
 	Version string
-	Token   string // that requests have to bring (RFC 6750); "": none
+	Metrics http.Handler // of GET /metrics
+	Token   string       // that requests have to bring (RFC 6750); "": none
 	Logger  *zap.Logger
 }
 

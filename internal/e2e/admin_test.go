@@ -46,6 +46,9 @@ func TestAdmin(t *testing.T) {
 	if n := len(dissected(t, file, []uint16{s.Listen.Port()}, "frame", "frame.number")); n != 50 {
 		t.Errorf("tshark reads %d frames of the capture, want 50", n)
 	}
+	if body, status, _ := lab.Fetch(t, "http://"+at.String()+"/metrics"); status != "200" || !strings.Contains(body, `mediagate_node_sessions{node="one"`) {
+		t.Errorf("metrics: %s\n%s", status, body)
+	}
 	if body, status, _ := lab.Fetch(t, api+"/"+running.ID, "--request", "DELETE"); status != "204" {
 		t.Errorf("kill: %s %s", status, body)
 	}
