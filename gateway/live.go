@@ -19,7 +19,7 @@ func (l live) Sessions() map[string]int {
 // Services are those of all nodes.
 func (l live) Services() []metrics.Service {
 	var all []metrics.Service
-	for _, n := range (view{l.g}).Nodes() {
+	for _, n := range view(l).Nodes() {
 		for name, s := range n.Services {
 			all = append(all, metrics.Service{Pool: n.Pool, Node: n.Name, Service: name, Usable: s.Usable, Sessions: n.Sessions})
 		}
