@@ -16,7 +16,7 @@ import (
 	"mediagate/internal/sessionlog"
 )
 
-// watched is a proxy whose sessions can be looked at and ended. That of HTTP is none yet.
+// watched is a proxy whose sessions can be looked at and ended.
 type watched interface {
 	Snapshot(ctx context.Context) []*sessionlog.Record
 	Look(ctx context.Context, id string) *sessionlog.Record
@@ -33,7 +33,7 @@ func (v view) watched() []watched {
 		case watched:
 			all = append(all, p)
 		case *web:
-			all = append(all, p.tunnel)
+			all = append(all, p.http, p.tunnel)
 		}
 	}
 	return all

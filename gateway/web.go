@@ -59,6 +59,7 @@ func (g *Gateway) newWeb(c *config.VirtualServer, r *router) (*web, error) {
 		Timeouts:      httpfallback.Timeouts(rtspTimeouts(&g.cfg.Timeouts)),
 		Connections:   g.cfg.Limits.Connections,
 		Record:        g.record,
+		Interim:       time.Duration(g.cfg.Sessions.Interim),
 		Viewer:        g.sightHTTP,
 		Book:          g.book,
 		Logger:        log,

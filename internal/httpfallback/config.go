@@ -83,6 +83,8 @@ type Config struct {
 	Dial DialFunc
 	// Record receives the session record when a session ends; it must not block. nil: none are made.
 	Record func(*sessionlog.Record)
+	// Interim is how often a session that goes on has a record too, with Record.Interim. 0: never.
+	Interim time.Duration
 	// Viewer says who a player is, once per session before its first node is chosen; nil: nobody is known.
 	Viewer func(Sighting) Viewer
 	// Book keeps traces and captures; nil: none.

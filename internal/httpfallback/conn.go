@@ -27,6 +27,10 @@ type clientConn struct {
 
 	once    sync.Once
 	closing func() // tells the Proxy; called once
+
+	mu   sync.Mutex  // guards what follows
+	last *time.Timer // ends a connection whose session was killed; nil: it was not
+	gone bool
 }
 
 func newClientConn(c net.Conn, t *Timeouts, closing func()) *clientConn {
@@ -88,10 +92,24 @@ func (c *clientConn) Write(p []byte) (int, error) {
 	}
 }
 
+// endAfter closes the connection in d at the latest. It may be called more than once.
+func (c *clientConn) endAfter(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last == nil && !c.gone {
+		c.last = time.AfterFunc(d, func() { _ = c.Conn.Close() }) // net/http notices and gives it back
+	}
+}
+
 func (c *clientConn) Close() error {
 	err := net.ErrClosed
 	c.once.Do(func() {
 		c.first.Stop()
+		c.mu.Lock()
+		if c.gone = true; c.last != nil {
+			c.last.Stop()
+		}
+		c.mu.Unlock()
 		err = c.Conn.Close()
 		c.closing()
 	})

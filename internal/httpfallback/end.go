@@ -52,6 +52,7 @@ func (p *Proxy) tallyLocked(ex *exchange) {
 			r.FirstMedia = first
 		}
 	}
+	delete(s.exchanges, ex)
 	if ex.tapped {
 		s.streaming--
 	}
@@ -63,6 +64,9 @@ func (p *Proxy) tallyLocked(ex *exchange) {
 	// A player sends its log and closes its stream in either order: what it broke off then is no news.
 	if e, ok := ex.ending(); ok && (ex.logged() || !s.logged) {
 		s.outcome = e
+	}
+	if s.killed != "" {
+		s.outcome, s.linger = s.slain(), 0
 	}
 	r.Duration = sessionlog.Seconds(now.Sub(r.Start.Time))
 	p.players.touch(s.player, now)
@@ -137,17 +141,35 @@ func (ex *exchange) phase() byte {
 
 // countLocked takes the bytes of control connections since the last time into a session's record.
 func (l *link) countLocked(s *session) {
-	now := [4]uint64{l.conn.in.Load(), l.conn.out.Load(), l.originIn.Load(), l.originOut.Load()}
+	now := l.counts()
 	if s != nil && !s.ended {
-		r := s.rec
-		if seen := l.seenAs.Load(); seen != nil {
-			r.SeenAs = *seen
-		}
-		for i, n := range []*uint64{&r.ControlClient.In, &r.ControlClient.Out, &r.ControlOrigin.In, &r.ControlOrigin.Out} {
-			*n += now[i] - l.counted[i]
-		}
+		l.addTo(s.rec, now)
 	}
 	l.counted = now
+}
+
+// counts are the bytes of the link's connections so far.
+func (l *link) counts() [4]uint64 {
+	return [4]uint64{l.conn.in.Load(), l.conn.out.Load(), l.originIn.Load(), l.originOut.Load()}
+}
+
+// addTo adds what is more than was counted before. The caller holds Proxy.mu.
+func (l *link) addTo(r *sessionlog.Record, now [4]uint64) {
+	if seen := l.seenAs.Load(); seen != nil {
+		r.SeenAs = *seen
+	}
+	for i, n := range []*uint64{&r.ControlClient.In, &r.ControlClient.Out, &r.ControlOrigin.In, &r.ControlOrigin.Out} {
+		*n += now[i] - l.counted[i]
+	}
+}
+
+// joinLocked makes the link one of s, whose request has come on it.
+func (l *link) joinLocked(s *session) {
+	if l.session != nil {
+		delete(l.session.links, l)
+	}
+	l.session = s
+	s.links[l] = struct{}{}
 }
 
 // lingered ends a session that nothing was asked of for long enough.
@@ -166,7 +188,10 @@ func (p *Proxy) lingered(s *session) {
 func (p *Proxy) endLocked(s *session) {
 	s.ended = true
 	s.timer.Stop()
-	delete(p.sessions, s)
+	if s.interim != nil {
+		s.interim.Stop()
+	}
+	delete(p.sessions, s.rec.ID)
 	if s.player.session == s {
 		s.player.session = nil
 	}

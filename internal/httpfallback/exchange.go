@@ -34,12 +34,16 @@ type exchange struct {
 	media    bool          // the body may be media
 	timeout  int           // of the response's Pragma, milliseconds
 	cut      bool          // the response ends after $T
-	tapped   bool          // it is counted among the streaming of its session
+	framed   bool          // the end of the body can be told in it
 
 	fromOrigin, toClient tap
-	err                  error // the gateway answered itself, and why
-	originErr            error // the origin broke off in the body
-	clientErr            error // the player did
+	seenFrom, seenTo     figures            // of the taps, for who looks meanwhile
+	kill                 atomic.Bool        // the session was killed
+	cancel               context.CancelFunc // ends the wait for the origin
+	tapped               bool               // it is counted among the streaming of its session; guarded by Proxy.mu
+	err                  error              // the gateway answered itself, and why
+	originErr            error              // the origin broke off in the body
+	clientErr            error              // the player did
 }
 
 // link is what belongs to one connection of a client. NTLM and Negotiate authenticate a connection, not a request: so
@@ -91,11 +95,14 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ex.report = readReport(ex)
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	ex.cancel = cancel
 	p.begin(ex)
 	defer p.settle(ex)
 	p.tap(ex)
 	p.sight(ex)
-	p.reverse.ServeHTTP(&answer{ResponseWriter: w, ex: ex}, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, ex)))
+	p.reverse.ServeHTTP(&answer{ResponseWriter: w, ex: ex}, r.WithContext(context.WithValue(ctx, exchangeKey{}, ex)))
 }
 
 // admit refuses what no origin shall see. net/http has refused before what cannot be read.
@@ -171,6 +178,7 @@ func (a *answer) Write(b []byte) (int, error) {
 	n, err := a.ResponseWriter.Write(b)
 	if a.ex.media {
 		a.ex.toClient.feed(b[:n], a.ex.fromOrigin.first)
+		a.ex.seenTo.show(&a.ex.toClient)
 	}
 	if err != nil {
 		a.ex.clientErr = err

@@ -47,7 +47,7 @@ type Proxy struct {
 	draining  bool
 	listeners map[net.Listener]struct{}
 	players   *affinity
-	sessions  map[*session]struct{}
+	sessions  map[string]*session // by the ID in logs and records
 }
 
 // New checks cfg and returns a Proxy that does nothing yet.
@@ -61,7 +61,7 @@ func New(cfg Config) (*Proxy, error) {
 	epoch := strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
 	p := &Proxy{
 		cfg: cfg, epoch: epoch, receivedBy: cfg.Pseudonym + "-" + epoch, feed: newFeed(), quit: make(chan struct{}),
-		listeners: make(map[net.Listener]struct{}), sessions: make(map[*session]struct{}), players: newAffinity(cfg.Affinity),
+		listeners: make(map[net.Listener]struct{}), sessions: make(map[string]*session), players: newAffinity(cfg.Affinity),
 	}
 	quiet, _ := zap.NewStdLogAt(cfg.Logger, zap.DebugLevel) // the level is a known one
 	p.reverse = &httputil.ReverseProxy{
@@ -210,6 +210,9 @@ func (p *Proxy) onState(c net.Conn, state http.ConnState) {
 			l.transport.CloseIdleConnections()
 			p.mu.Lock()
 			l.countLocked(l.session)
+			if l.session != nil {
+				delete(l.session.links, l)
+			}
 			p.mu.Unlock()
 		}
 	}

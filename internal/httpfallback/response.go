@@ -34,6 +34,7 @@ func (p *Proxy) take(res *http.Response) error {
 	chunked := len(res.TransferEncoding) > 0 && res.TransferEncoding[0] == "chunked"
 	ex.identity = res.ContentLength < 0 && !chunked
 	ex.media = res.StatusCode < http.StatusMultipleChoices && mayBeMedia(res.Header.Get("Content-Type")) || ex.cut
+	ex.framed = ex.media && isFramed(res)
 	res.Body = &source{ReadCloser: res.Body, ex: ex}
 	return nil
 }
@@ -53,6 +54,7 @@ type source struct {
 	io.ReadCloser
 	ex    *exchange
 	begun bool
+	said  bool // the last words of a session that was killed
 }
 
 func (s *source) Read(b []byte) (int, error) {
@@ -60,13 +62,32 @@ func (s *source) Read(b []byte) (int, error) {
 	if ex.cut && ex.fromOrigin.tested {
 		return 0, io.EOF
 	}
+	if s.said {
+		return 0, io.EOF
+	}
+	if ex.kill.Load() {
+		words, room := ex.lastWords(b)
+		if words != nil {
+			s.said = true
+			return copy(b, words), nil
+		}
+		if room != nil {
+			b = room
+		}
+	}
 	n, err := s.ReadCloser.Read(b)
+	if ex.kill.Load() && errors.Is(err, context.Canceled) && n == 0 {
+		words, _ := ex.lastWords(b)
+		s.said = true
+		return copy(b, words), nil
+	}
 	if n > 0 && !s.begun {
 		s.begun = true
 		ex.media = ex.media && b[0] != '<' && b[0] != '[' // .asx and [Reference] files go by types of media
 	}
 	if ex.media {
 		ex.fromOrigin.feed(b[:n], time.Now())
+		ex.seenFrom.show(&ex.fromOrigin)
 		ex.noteStream()
 	}
 	if err != nil && err != io.EOF {
@@ -80,9 +101,9 @@ func (ex *exchange) noteStream() {
 	if ex.tapped || !ex.streamed() {
 		return
 	}
-	ex.tapped = true
 	ex.proxy.mu.Lock()
 	defer ex.proxy.mu.Unlock()
+	ex.tapped = true
 	ex.session.streaming++
 }
 

@@ -30,9 +30,13 @@ type session struct {
 	streaming int // responses with media among them
 	linger    time.Duration
 	timer     *time.Timer
+	interim   *time.Timer            // nil: no record before the end
+	exchanges map[*exchange]struct{} // under way
+	links     map[*link]struct{}     // connections whose last request was the session's
 	outcome   end
-	sighted   bool // Viewer was asked
-	logged    bool // the origin took the player's log, and the player asked for nothing since
+	killed    string // by whom, "" if it was not
+	sighted   bool   // Viewer was asked
+	logged    bool   // the origin took the player's log, and the player asked for nothing since
 	ended     bool
 }
 
@@ -61,10 +65,11 @@ func (p *Proxy) begin(ex *exchange) {
 	if same := pl.byPath[ex.in.URL.Path]; same != nil && ex.wmsp {
 		s = same // two players with one constant GUID may take turns
 	}
-	if s == nil || s.ended || s.isAnother(ex) {
+	if s == nil || s.ended || s.killed != "" || s.isAnother(ex) {
 		s = p.newSessionLocked(pl, ex, now)
 	}
 	s.inFlight++
+	s.exchanges[ex] = struct{}{}
 	s.logged = s.logged && ex.report != nil // a seek is a log and a new Play
 	pl.busy++
 	s.timer.Stop()
@@ -73,7 +78,7 @@ func (p *Proxy) begin(ex *exchange) {
 		s.rec.UserAgent = ex.in.UserAgent()
 	}
 	ex.session, ex.log, ex.home = s, s.log, pl.node
-	ex.link.session = s
+	ex.link.joinLocked(s)
 }
 
 func (p *Proxy) poolFor(r *http.Request) *balancer.Pool {
@@ -98,7 +103,8 @@ func (p *Proxy) newSessionLocked(pl *player, ex *exchange, now time.Time) *sessi
 	id := p.nextID()
 	s := &session{
 		proxy: p, player: pl, pool: pl.pool, path: ex.in.URL.Path, prefer: pl.node, linger: p.cfg.Linger,
-		log:     p.cfg.Logger.With(zap.String("session", id), zap.Stringer("client", ex.link.client)),
+		log:       p.cfg.Logger.With(zap.String("session", id), zap.Stringer("client", ex.link.client)),
+		exchanges: make(map[*exchange]struct{}), links: make(map[*link]struct{}),
 		outcome: end{who: sessionlog.WhoNobody, phase: sessionlog.PhaseDescribe, why: "the player asked and went"},
 		rec: &sessionlog.Record{
 			ID: id, VirtualServer: p.cfg.VirtualServer, Protocol: "http", Transport: sessionlog.TransportHTTP,
@@ -108,8 +114,11 @@ func (p *Proxy) newSessionLocked(pl *player, ex *exchange, now time.Time) *sessi
 	}
 	s.timer = time.AfterFunc(time.Hour, func() { p.lingered(s) })
 	s.timer.Stop()
+	if p.cfg.Interim > 0 {
+		s.interim = time.AfterFunc(p.cfg.Interim, func() { p.report(s) }) // it waits for the lock
+	}
 	s.tap = p.beginTap(s, ex)
-	p.sessions[s] = struct{}{}
+	p.sessions[id] = s
 	p.live.Add(1)
 	if pl.byPath == nil {
 		pl.byPath = make(map[string]*session)

@@ -38,7 +38,7 @@ func (p *Proxy) finish() {
 	p.conns.Wait()
 	p.mu.Lock()
 	left := make([]*session, 0, len(p.sessions))
-	for s := range p.sessions {
+	for _, s := range p.sessions {
 		p.endLocked(s)
 		left = append(left, s)
 	}
