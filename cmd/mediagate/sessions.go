@@ -45,15 +45,14 @@ func newSessions() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sessions [list | show ID | kill ID | trace ID | capture ID]",
 		Short: "Look at the sessions of the running gateway, and end, trace or capture one",
-		Long: "sessions asks the running gateway through its admin API (admin.listen). Sessions of RTSP, tunnels and MMS are\n" +
-			"listed; those of Windows Media over HTTP are not yet, but can be traced and captured by the ID in the log.",
+		Long:  "sessions asks the running gateway through its admin API (admin.listen).",
 		Example: "  mediagate sessions --node wms1\n  mediagate sessions show a41f-17\n  mediagate sessions kill a41f-17\n" +
 			"  mediagate sessions capture a41f-17 -w - | wireshark -k -i -",
 		Args: noArgs, RunE: list,
 	}
 	f.add(cmd)
 	for name, what := range map[string]string{
-		"protocol": "only those of `NAME`, rtsp or mms", "node": "only those of the node `NAME`",
+		"protocol": "only those of `NAME`, rtsp, mms or http", "node": "only those of the node `NAME`",
 		"client": "only those from `ADDR`, an address or a network", "url": "only those with `TEXT` in their URL",
 	} {
 		cmd.Flags().StringVar(filter[name], name, "", what)
