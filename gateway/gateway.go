@@ -33,17 +33,18 @@ type Options struct {
 
 // Gateway is one running configuration. Its methods are safe for concurrent use.
 type Gateway struct {
-	cfg     *config.Config
-	opt     Options
-	log     *zap.Logger
-	relay   *udprelay.Relay
-	book    *capture.Book
-	pools   map[string]*balancer.Pool
-	servers []*virtualServer
-	viewers *viewers
-	seen    *transparency // nil: no pool is transparent
-	ready   chan struct{}
-	stopped chan struct{} // closed when Run has returned
+	cfg       *config.Config
+	opt       Options
+	log       *zap.Logger
+	relay     *udprelay.Relay
+	book      *capture.Book
+	pools     map[string]*balancer.Pool
+	servers   []*virtualServer
+	viewers   *viewers
+	strangers *strangers
+	seen      *transparency // nil: no pool is transparent
+	ready     chan struct{}
+	stopped   chan struct{} // closed when Run has returned
 
 	mu      sync.Mutex // guards what follows
 	running bool
@@ -61,10 +62,11 @@ func New(cfg *config.Config, opt Options) (*Gateway, error) {
 	}
 	g := &Gateway{
 		cfg: cfg, opt: opt, log: opt.Logger,
-		pools:   make(map[string]*balancer.Pool),
-		viewers: newViewers(time.Duration(cfg.Viewers.Window)),
-		ready:   make(chan struct{}),
-		stopped: make(chan struct{}),
+		pools:     make(map[string]*balancer.Pool),
+		viewers:   newViewers(time.Duration(cfg.Viewers.Window)),
+		strangers: newStrangers(time.Now()),
+		ready:     make(chan struct{}),
+		stopped:   make(chan struct{}),
 	}
 	g.seen = newTransparency(cfg, opt.Logger)
 	relay, err := newRelay(cfg, g.seen.listener(), opt.Logger)

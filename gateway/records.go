@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -62,16 +63,20 @@ func (g *Gateway) logs() recordLogs {
 
 func (g *Gateway) closeRecords() {
 	_ = g.book.Close() // it has logged what went wrong
+	g.strangers.close(g.log)
 	if err := g.logs().close(); err != nil {
 		g.log.Error("session records lost", zap.Error(err))
 	}
 }
 
-// record is given to the proxies: it adds the steps that the viewer has tried before, queues the record and returns.
+// record is given to the proxies: it adds the steps that the viewer has tried before, queues the record and returns. Metrics count
+// also what is not written.
 func (g *Gateway) record(r *sessionlog.Record) {
 	g.viewers.ended(r)
 	g.metrics.Ended(r)
-	g.logs().write(r)
+	if g.strangers.admit(r, time.Now()) {
+		g.logs().write(r)
+	}
 }
 
 // ReopenLogs opens the session logs anew, after they were rotated.

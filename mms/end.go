@@ -67,7 +67,7 @@ func (s *session) endClientGone(err error) *end {
 	}
 	switch {
 	case s.said.connect == nil:
-		how += " without a word"
+		how += s.firstWords()
 	case !s.open:
 		how += " before it had a file"
 	default:

@@ -119,11 +119,7 @@ func (p *Proxy) untrack(l net.Listener) {
 // ServeConn serves one client connection and returns at once; the connection is the Proxy's from then on.
 func (p *Proxy) ServeConn(conn net.Conn) {
 	if err := p.admit(); err != nil {
-		refusal := mmswire.Encode(refusal(mmswire.MIDConnect, 0, hresultOf(err)))
-		_ = conn.SetWriteDeadline(time.Now().Add(time.Second)) // an accepted connection takes this much at once
-		_, _ = conn.Write(mmswire.AppendPacket(nil, 0, 0, refusal))
-		_ = conn.Close() // a client that we do not serve
-		p.cfg.Logger.Warn("connection refused", zap.Stringer("client", conn.RemoteAddr()), zap.Error(err))
+		p.turnAway(conn, err)
 		return
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {

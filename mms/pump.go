@@ -52,6 +52,9 @@ func newPeer(side udprelay.Side, conn net.Conn, s *session) *peer {
 	p := &peer{side: side, conn: conn, owner: s, done: make(chan struct{})}
 	p.tap = s.tap.Connect(capture.Side(side), addrPortOf(conn.LocalAddr()), addrPortOf(conn.RemoteAddr()))
 	p.pace = paceReader{conn: conn, tap: p.tap, limit: cfg.Timeouts.Message}
+	if side == sideClient {
+		p.pace.greeting = &greeting{}
+	}
 	p.out = writer{conn: conn, timeout: cfg.Timeouts.Write, tap: p.tap, began: time.Now()}
 	p.reader = mmswire.NewReader(&p.pace, cfg.Limits)
 	p.pace.inMessage = p.reader.InMessage
@@ -138,6 +141,7 @@ type paceReader struct {
 	inMessage func() bool // set once before use: the wire reader has begun a message
 	armed     bool        // the pump's: a deadline is set
 	fresh     bool        // the pump's: a message has been read since it was set
+	greeting  *greeting   // the pump's; nil: an origin's
 	stopped   atomic.Bool
 	n         atomic.Uint64
 }
@@ -159,6 +163,9 @@ func (r *paceReader) Read(b []byte) (int, error) {
 		n, err := r.conn.Read(b)
 		r.n.Add(uint64(n))
 		r.tap.Read(b[:n])
+		if err := r.greeting.hear(b[:n]); err != nil {
+			return 0, err
+		}
 		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && r.armed && !r.inMessage() {
 			continue // the deadline was left from the message before
 		}

@@ -202,6 +202,11 @@ func (s *session) onReadError(ev event) {
 
 // onClientGone deals with the end of the client's connection, or with what cannot be read: after that nothing can.
 func (s *session) onClientGone(err error) {
+	var other *strangerError
+	if errors.As(err, &other) {
+		s.endWith(endStranger(other))
+		return
+	}
 	var syntax *mmswire.SyntaxError
 	if !errors.As(err, &syntax) && !errors.Is(err, mmswire.ErrTooLarge) {
 		s.endWith(s.endClientGone(err))

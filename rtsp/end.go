@@ -96,7 +96,7 @@ func (s *session) endClientGone(err error) *end {
 	case s.lonelyGet():
 		how += " after the GET of a tunnel, which no POST had joined"
 	case s.phase == 'A' && s.refused == nil:
-		how += " without a word"
+		how += s.firstWords()
 	case s.rec.Transport == "":
 		how += " before it set anything up"
 	default:

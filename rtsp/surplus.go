@@ -2,6 +2,7 @@ package rtsp
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"time"
 
@@ -17,6 +18,14 @@ const (
 	surplusWait = 2 * time.Second // for the first request
 	maxSurplus  = 64              // that wait at the same time; one more gets its 503 at once
 )
+
+// firstWords is how the end of a connection is told that came before its first message.
+func (s *session) firstWords() string {
+	if n := s.peers[0].pace.n.Load(); n > 0 && s.tunnel() == nil {
+		return fmt.Sprintf(" after %d bytes, which are no message", n)
+	}
+	return " without a word"
+}
 
 func endBusy(err error) *end {
 	return &end{who: sessionlog.WhoResource, why: "the limit of connections is reached", err: err}

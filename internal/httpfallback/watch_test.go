@@ -47,7 +47,7 @@ func TestSnapshot(t *testing.T) {
 	o := newOrigin(t, "127.0.0.131", func(conn net.Conn, _ *http.Request) bool {
 		io.WriteString(conn, framedHead+stream(2))
 		<-more
-		io.WriteString(conn, string(packet('D', 500)))
+		conn.Write(packet('D', 500))
 		<-done
 		conn.Write(reason('E', 0))
 		return false
