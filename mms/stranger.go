@@ -56,14 +56,14 @@ func stranger(b []byte) string {
 		return "TLS"
 	case 'A' <= b[0] && b[0] <= 'Z':
 		word, _, ended := bytes.Cut(b, []byte(" "))
+		if !ended && !whole {
+			return ""
+		}
 		switch string(word) {
 		case "GET", "POST", "HEAD", "PUT", "CONNECT":
 			return "HTTP"
 		case "OPTIONS", "DESCRIBE", "SETUP", "PLAY", "ANNOUNCE":
 			return "RTSP"
-		}
-		if !ended && !whole {
-			return ""
 		}
 	case b[0] == 1 && !whole, b[0] == 1 && binary.LittleEndian.Uint32(b[4:]) == sessionMark:
 		return ""
@@ -78,7 +78,7 @@ func endStranger(e *strangerError) *end {
 // firstWords is how the end of a connection is told that came before its first message.
 func (s *session) firstWords() string {
 	if n := s.client.pace.n.Load(); n > 0 {
-		return " after " + strconv.FormatUint(n, 10) + " bytes, which are no message"
+		return " after " + strconv.FormatUint(n, 10) + " bytes, which are no request"
 	}
 	return " without a word"
 }

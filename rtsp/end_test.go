@@ -271,7 +271,8 @@ func TestPanicEndsTheSession(t *testing.T) {
 	})
 }
 
-// TestLimitsAreAnswered: RFC 2326, section 7.1.1: 414 for the line, 413 for the rest.
+// TestLimitsAreAnswered: RFC 2326, section 7.1.1: 414 for the line, 413 for the rest. The record names the limit, also when
+// that was all that the player said.
 func TestLimitsAreAnswered(t *testing.T) {
 	for _, tc := range []struct {
 		name, request string
@@ -296,6 +297,34 @@ func TestLimitsAreAnswered(t *testing.T) {
 				if err := w.client().isClosed(want); err != nil {
 					t.Error(err)
 				}
+				end := "CD the player sent what cannot be read: rtspwire: read " + tc.name + ": over the limit of "
+				if tc.open {
+					w.client().conn.Close()
+					end = "CD the player closed its connection before it set anything up after a refusal: rtspwire: read " + tc.name + ": over the limit of "
+				}
+				w.mustEnd(t, end)
+			})
+		})
+	}
+}
+
+// TestFirstWords: a player that goes before its first request, and what it had said.
+func TestFirstWords(t *testing.T) {
+	for name, tc := range map[string]struct{ sent, end string }{
+		"nothing":      {"", "CA the player closed its connection without a word"},
+		"a line":       {"hello\r\n", "CA the player closed its connection after 7 bytes, which are no request"},
+		"a frame":      {"$\x00\x00\x04abcd", "CA the player closed its connection after 8 bytes, which are no request"},
+		"a response":   {"RTSP/1.0 200 OK\r\n\r\n", "CA the player closed its connection after 19 bytes, which are no request"},
+		"half a line":  {"OPTIONS rtsp://gw.test/", "CA the player broke its connection off after 23 bytes, which are no request"},
+		"much garbage": {strings.Repeat("\x80", 200000), "CA the player sent what cannot be read: rtspwire: read garbage: over the limit of 65536"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				if tc.sent != "" {
+					w.client().send(t, []byte(tc.sent))
+				}
+				w.client().conn.Close()
+				w.mustEnd(t, tc.end)
 			})
 		})
 	}

@@ -22,7 +22,7 @@ const (
 // firstWords is how the end of a connection is told that came before its first message.
 func (s *session) firstWords() string {
 	if n := s.peers[0].pace.n.Load(); n > 0 && s.tunnel() == nil {
-		return fmt.Sprintf(" after %d bytes, which are no message", n)
+		return fmt.Sprintf(" after %d bytes, which are no request", n)
 	}
 	return " without a word"
 }
