@@ -18,6 +18,7 @@ require (
 	go.uber.org/goleak v1.3.0
 	go.uber.org/zap v1.27.0
 	golang.org/x/sync v0.13.0
+	golang.org/x/net v0.43.0
 	golang.org/x/sys v0.36.0
 )
 
@@ -47,6 +48,5 @@ require (
 	github.com/spf13/pflag v1.0.6 // indirect
 	github.com/vishvananda/netns v0.0.5 // indirect
 	go.uber.org/multierr v1.10.0 // indirect
-	golang.org/x/net v0.43.0 // indirect
 	golang.org/x/tools v0.26.0 // indirect
 )

@@ -17,9 +17,9 @@ unit)
 players)
 	go test -count=1 -p 1 -timeout 20m -skip '^TestSoak$' "${players[@]}"
 	go test -race -count=1 -timeout 10m -run '^TestSoak$' ./internal/e2e
-	# Once more over the fast engine, without what has no UDP media or no gateway.
+	# Once more over the plain engine, without what has no UDP media or no gateway.
 	without='^Test(Soak|HTTP.*|Tunnel.*|TLS|Doctor.*|W3C.*|.*Direct|SilentConnections|SlowLoris|Credentials|LadderMMS.*|TransparentPrivileges)$'
-	MEDIAGATE_ENGINE=fast go test -count=1 -timeout 20m -skip "$without" ./internal/e2e
+	MEDIAGATE_ENGINE=plain go test -count=1 -timeout 20m -skip "$without" ./internal/e2e
 	;;
 soak)
 	export MEDIAGATE_SOAK=${2:?for how long} MEDIAGATE_SOAK_SESSIONS=${3:?how many at a time}

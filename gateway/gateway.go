@@ -55,7 +55,8 @@ type Gateway struct {
 // ErrRunning is what a second Run returns.
 var ErrRunning = errors.New("gateway: run: it runs already, or has run")
 
-// New checks cfg, which must have been validated, and builds the rooms. It binds nothing.
+// New checks cfg, which must have been validated, and builds the rooms. It binds nothing but what the relay receives through
+// where the kernel leads ports to it; a gateway that is never run is closed.
 func New(cfg *config.Config, opt Options) (*Gateway, error) {
 	if opt.Logger == nil {
 		opt.Logger = zap.NewNop()
@@ -74,52 +75,32 @@ func New(cfg *config.Config, opt Options) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway: build relay: %w", err)
 	}
 	g.relay = relay
+	if err := g.build(); err != nil {
+		return nil, errors.Join(err, relay.Close())
+	}
+	return g, nil
+}
+
+// build makes what serves, once the relay is there.
+func (g *Gateway) build() error {
+	cfg, opt := g.cfg, g.opt
 	g.book = newBook(cfg, opt.Logger)
 	g.metrics = metrics.New(opt.Version, live{g})
 	for i := range cfg.Pools {
 		pool, err := newPool(&cfg.Pools[i], cfg, opt.Logger)
 		if err != nil {
-			return nil, fmt.Errorf("gateway: build pool %q: %w", cfg.Pools[i].Name, err)
+			return fmt.Errorf("gateway: build pool %q: %w", cfg.Pools[i].Name, err)
 		}
 		g.pools[cfg.Pools[i].Name] = pool
 	}
 	for i := range cfg.VirtualServers {
 		vs, err := g.newVirtualServer(&cfg.VirtualServers[i])
 		if err != nil {
-			return nil, fmt.Errorf("gateway: build virtual server %q: %w", cfg.VirtualServers[i].Name, err)
+			return fmt.Errorf("gateway: build virtual server %q: %w", cfg.VirtualServers[i].Name, err)
 		}
 		g.servers = append(g.servers, vs)
 	}
-	return g, nil
-}
-
-func newRelay(cfg *config.Config, listen udprelay.ListenFunc, log *zap.Logger) (*udprelay.Relay, error) {
-	engine, err := udprelay.ParseEngine(cfg.Relay.Engine)
-	if err != nil {
-		return nil, err
-	}
-	return udprelay.New(udprelay.Config{
-		Engine:      engine,
-		Loops:       cfg.Relay.Loops,
-		Overload:    udprelay.Overload{Busy: cfg.Relay.Overload.Busy, Drops: cfg.Relay.Overload.Drops},
-		ClientPorts: udprelay.PortRange(cfg.Relay.ClientMedia.Ports),
-		OriginPorts: udprelay.PortRange(cfg.Relay.OriginMedia.Ports),
-		Listen:      listen,
-		Latch:       latchPolicy(cfg.Relay.ClientMedia.Latch),
-		OriginLatch: latchPolicy(cfg.Relay.OriginMedia.Latch),
-		Linger:      time.Duration(cfg.Relay.Linger),
-
-		ReceiveBuffer: int(cfg.Relay.ReceiveBuffer),
-		SendBuffer:    int(cfg.Relay.SendBuffer),
-		Logger:        log.Named("udprelay"),
-	})
-}
-
-func latchPolicy(name string) udprelay.LatchPolicy {
-	if name == config.LatchOff {
-		return udprelay.LatchOff
-	}
-	return udprelay.LatchSameAddress
+	return nil
 }
 
 // Run binds everything, serves until Shutdown, Close or the end of ctx (which is as Close), and returns nil then. An error
@@ -160,7 +141,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = g.closeServers() }) // every error is a proxy that was closed already
 	defer stop()
 	close(g.ready)
-	g.log.Info("media engine", zap.Any("engine", g.relay.Engine()))
+	g.sayEngine()
 	g.log.Info("ready", zap.String("version", g.opt.Version), zap.Any("listening", g.listening()))
 	g.serve()
 	cancel()
@@ -223,7 +204,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 // Close ends every session now and returns when Run has returned. It may be called more than once.
 func (g *Gateway) Close() error {
 	if !g.isRunning() {
-		return nil
+		return g.relay.Close()
 	}
 	err := g.closeServers()
 	<-g.stopped

@@ -17,12 +17,18 @@ const (
 	trainBytes = 65_000 // in a message: less than fits an IP packet
 )
 
+// way is whose a datagram is, and where and how it goes.
+type way struct {
+	flow *Flow
+	side Side
+	to   netip.AddrPort
+	tos  uint8 // 0: as the socket's
+}
+
 // message is one call's worth for one destination: a datagram, or a train of them.
 type message struct {
+	way
 	conn    *fastConn
-	flow    *Flow
-	side    Side
-	to      netip.AddrPort
 	size    int // of each datagram but the last
 	last    int // of that
 	count   int
@@ -45,15 +51,15 @@ type batch struct {
 	entries  [batchSize]entry
 	names    [batchSize]unix.RawSockaddrInet6
 	vectors  [vectorSize]unix.Iovec
-	controls [batchSize][24]byte // a Cmsghdr and 16 bits, aligned
+	controls [batchSize][controlSize]byte
 }
+
+// controlSize holds two control messages with a number each: the size of a train's datagrams, and the class.
+const controlSize = 48
 
 func newBatch(gso bool) *batch {
 	t := &batch{gso: gso}
 	for i := range t.entries {
-		h := (*unix.Cmsghdr)(unsafe.Pointer(&t.controls[i]))
-		h.Level, h.Type = unix.SOL_UDP, unix.UDP_SEGMENT
-		h.SetLen(unix.CmsgLen(2))
 		t.entries[i].head.Name = (*byte)(unsafe.Pointer(&t.names[i]))
 	}
 	return t
@@ -62,13 +68,13 @@ func newBatch(gso bool) *batch {
 func (t *batch) full() bool { return t.n == batchSize || t.pieces == vectorSize }
 
 // add queues a datagram, as part of the train before it if that goes the same way. There must be room.
-func (t *batch) add(c *fastConn, f *Flow, side Side, to netip.AddrPort, b []byte, control bool) {
-	if t.n == 0 || !t.extend(c, f, to, b) {
+func (t *batch) add(c *fastConn, w way, b []byte, control bool) {
+	if t.n == 0 || !t.extend(c, w, b) {
 		i := t.n
 		t.n++
-		t.list[i] = message{conn: c, flow: f, side: side, to: to, size: len(b)}
+		t.list[i] = message{way: w, conn: c, size: len(b)}
 		h := &t.entries[i].head
-		h.Namelen = putName(&t.names[i], c.v6, to)
+		h.Namelen = putName(&t.names[i], c.v6, w.to)
 		h.Iov = &t.vectors[t.pieces]
 		h.SetIovlen(0)
 		t.piece(b)
@@ -83,10 +89,10 @@ func (t *batch) add(c *fastConn, f *Flow, side Side, to netip.AddrPort, b []byte
 }
 
 // extend reports whether a datagram was joined to the last message.
-func (t *batch) extend(c *fastConn, f *Flow, to netip.AddrPort, b []byte) bool {
+func (t *batch) extend(c *fastConn, w way, b []byte) bool {
 	m := &t.list[t.n-1]
-	if m.flow != f || m.conn != c || m.to != to || m.size == 0 || m.last != m.size || len(b) > m.size || len(b) == 0 ||
-		m.count == trainSize || m.bytes+len(b) > trainBytes || !t.gso || f.legs[m.side].alone.Load() {
+	if m.way != w || m.conn != c || m.size == 0 || m.last != m.size || len(b) > m.size || len(b) == 0 ||
+		m.count == trainSize || m.bytes+len(b) > trainBytes || !t.gso || w.flow.legs[w.side].alone.Load() {
 		return false
 	}
 	v := &t.vectors[t.pieces-1]

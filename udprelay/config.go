@@ -1,10 +1,13 @@
 package udprelay
 
 import (
+	"net"
 	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
 )
 
 // Side is one of the two sides of a flow.
@@ -77,8 +80,31 @@ type Config struct {
 	// Loops is the number of event loops of the fast engine, 0: one a core. It sees to it that GOMAXPROCS is one more: a
 	// loop keeps its thread for itself.
 	Loops    int
+	Steer    SteerFunc // nil: the fast engine reads each flow's own sockets
+	Marking  Marking
 	Overload Overload
 	Logger   *zap.Logger // nil: none
+}
+
+// Marking is the DSCP (RFC 2474, section 3), 0 to 63, of what is sent. Not set: that of what came, with the fast engine; the
+// plain one sends with 0.
+type Marking struct {
+	Set  bool
+	DSCP uint8
+}
+
+// tos is the second byte of the IP header, or its traffic class.
+func (m Marking) tos() int { return int(m.DSCP&0x3f) << 2 }
+
+// mark has a socket of the plain engine send with the class.
+func (m Marking) mark(c *net.UDPConn, local netip.AddrPort) error {
+	switch {
+	case !m.Set:
+		return nil
+	case local.Addr().Is4():
+		return ipv4.NewConn(c).SetTOS(m.tos())
+	}
+	return ipv6.NewConn(c).SetTrafficClass(m.tos())
 }
 
 const (

@@ -22,7 +22,8 @@
 // The sockets. The plain engine has one goroutine for each: four in a flow with two pairs of its own, two in a flow behind a shared pair,
 // half as many in a flow of MMS, two in a shared pair, one in a resend port, and one while a closed flow lingers. Each reading goroutine owns a buffer of 64 KiB, larger
 // than any datagram. The fast engine (Linux) takes the descriptors over and reads them in a few event loops, each a locked
-// thread with one buffer: a flow's own sockets are one loop's, so that its order is kept, and a loop sends at the end of
+// thread with one buffer. With Config.Steer each loop has a socket of each family that receives for all flows; their own are read as well, and
+// send: a flow's sockets are one loop's, so that its order is kept, and a loop sends at the end of
 // each wake-up, in few calls, what it has read; datagrams of one flow that follow one another as one train. A Conn
 // without a descriptor keeps its goroutine. The loops start with the first socket and end with Close. The session that reserved a flow closes it; its ports are read on for Config.Linger, then closed
 // and freed. Relay.Close ends all and waits for all.

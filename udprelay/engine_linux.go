@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"unsafe"
 
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
@@ -19,6 +20,10 @@ type fastEngine struct {
 	gro   bool // trains are received as one
 	gso   bool // and sent as one
 	wg    sync.WaitGroup
+
+	steering Steering      // nil: each socket receives its own
+	leading  [][]*fastConn // what it leads to: by family, by loop
+	led      atomic.Int32  // ports
 
 	mu    sync.Mutex // guards the following
 	loops []*loop
@@ -48,7 +53,7 @@ func newFast(r *Relay) (mover, EngineInfo, error) {
 	}
 	receive, send := try("receive-trains", unix.UDP_GRO), try("send-trains", unix.UDP_SEGMENT)
 	e.gro, e.gso = receive.On, send.On
-	return e, EngineInfo{Name: EngineFast.String(), Loops: e.limit, Features: []Feature{receive, send}}, nil
+	return e, EngineInfo{Name: EngineFast.String(), Loops: e.limit, Features: []Feature{receive, send, e.lead()}}, nil
 }
 
 // startLocked makes the loops. The collector, and all other goroutines, need a processor that no loop keeps.
@@ -61,14 +66,18 @@ func (e *fastEngine) startLocked() error {
 		l, err := newLoop(e)
 		if err != nil {
 			for _, l := range loops {
-				l.release()
+				l.shut()
 			}
 			return err
 		}
 		loops = append(loops, l)
 	}
 	e.loops = loops
-	for _, l := range loops {
+	for i, l := range loops {
+		for _, family := range e.leading {
+			family[i].loop = l
+			l.post(command{conn: family[i], add: true})
+		}
 		e.wg.Go(l.run)
 	}
 	return nil
@@ -141,6 +150,7 @@ func (e *fastEngine) close() {
 		l.post(command{end: true})
 	}
 	e.wg.Wait()
+	e.unlead()
 }
 
 // fastConn is a socket that a loop reads and any loop writes to. Who writes holds a reference for as long, so that the
@@ -152,6 +162,8 @@ type fastConn struct {
 	local  netip.AddrPort
 	refs   atomic.Int32
 	closed atomic.Bool
+	leads  bool        // it is a loop's own, and receives for many
+	whole  atomic.Bool // it does not fragment
 
 	// Set by watch, before others know of it.
 	loop *loop
@@ -162,17 +174,7 @@ type fastConn struct {
 	slot    int32
 	dropped uint32 // as the kernel counts
 	failing bool   // the last read failed
-}
-
-// prepare sets what makes receiving cheaper; a socket works without.
-func (c *fastConn) prepare() {
-	family, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
-	c.v6 = err == nil && family == unix.AF_INET6
-	_ = unix.SetNonblock(c.fd, true)
-	_ = unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1)
-	if c.engine.gro {
-		_ = unix.SetsockoptInt(c.fd, unix.SOL_UDP, unix.UDP_GRO, 1)
-	}
+	led     bool   // its datagrams come to the loop's own socket
 }
 
 func (c *fastConn) LocalAddrPort() netip.AddrPort { return c.local }
@@ -242,8 +244,9 @@ func (c *fastConn) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) 
 		return 0, unix.ENETUNREACH
 	}
 	var name unix.RawSockaddrInet6
-	if err := sendOne(c.fd, &name, putName(&name, c.v6, to), b); err != 0 {
-		return 0, err
+	h := unix.Msghdr{Name: (*byte)(unsafe.Pointer(&name)), Namelen: putName(&name, c.v6, to)}
+	if errno := c.sendAgain(h, b); errno != 0 {
+		return 0, errno
 	}
 	return len(b), nil
 }

@@ -76,7 +76,7 @@ func TestTrainRefused(t *testing.T) {
 	b := make([]byte, 3*200)
 	for i := range 3 {
 		b[i*200] = byte(i)
-		out.add(c, f, Client, client.addr(), b[i*200:(i+1)*200], false)
+		out.add(c, way{flow: f, side: Client, to: client.addr()}, b[i*200:(i+1)*200], false)
 	}
 	if out.n != 1 || out.list[0].count != 3 {
 		t.Fatalf("%d messages, %d datagrams in the first", out.n, out.list[0].count)
@@ -89,8 +89,8 @@ func TestTrainRefused(t *testing.T) {
 		t.Error("not remembered")
 	}
 	out.n, out.pieces = 0, 0
-	out.add(c, f, Client, client.addr(), b[:200], false)
-	out.add(c, f, Client, client.addr(), b[200:400], false)
+	out.add(c, way{flow: f, side: Client, to: client.addr()}, b[:200], false)
+	out.add(c, way{flow: f, side: Client, to: client.addr()}, b[200:400], false)
 	if out.n != 2 {
 		t.Errorf("joined again: %d messages", out.n)
 	}
@@ -108,7 +108,7 @@ func TestBatchGoesOn(t *testing.T) {
 	to := client.addr()
 	long := make([]byte, 66_000) // more than a datagram carries
 	for _, b := range [][]byte{[]byte("first"), long, []byte("second"), long} {
-		out.add(c, f, Client, to, b, false)
+		out.add(c, way{flow: f, side: Client, to: to}, b, false)
 	}
 	out.flush()
 	client.want(rtpPort(f.ClientPair()), []byte("first"))
@@ -143,7 +143,7 @@ func TestBatchJoins(t *testing.T) {
 			if tt.to != nil {
 				to = tt.to[i]
 			}
-			out.add(c, f, Client, to, make([]byte, size), false)
+			out.add(c, way{flow: f, side: Client, to: to}, make([]byte, size), false)
 		}
 		if out.n != tt.messages {
 			t.Errorf("%s: %d messages, want %d", name, out.n, tt.messages)
@@ -151,7 +151,7 @@ func TestBatchJoins(t *testing.T) {
 	}
 	out := newBatch(true)
 	for range trainSize + 1 {
-		out.add(c, f, Client, client.addr(), make([]byte, 100), false)
+		out.add(c, way{flow: f, side: Client, to: client.addr()}, make([]byte, 100), false)
 	}
 	if out.n != 2 {
 		t.Errorf("%d datagrams: %d messages", trainSize+1, out.n)

@@ -39,6 +39,7 @@ type Flow struct {
 	drops  tally
 	got    [sides]counter
 	sent   [sides]counter
+	icmp   [sides]icmpCounter
 	seen   [sides]atomic.Int64 // last valid packet, Unix ns; 0 if none
 
 	meter       Meter     // written by the media side's RTP socket

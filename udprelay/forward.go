@@ -42,6 +42,11 @@ func newSocket(r *Relay, c Conn, side Side, k kind) *socket {
 			c = taken
 		}
 	}
+	if u, ok := c.(*udpConn); ok {
+		if err := r.cfg.Marking.mark(u.UDPConn, u.local); err != nil {
+			r.cfg.Logger.Warn("media packets are not marked", zap.Stringer("local", u.local), zap.Error(err))
+		}
+	}
 	return &socket{relay: r, conn: c, side: side, k: k, drops: &r.drops, quit: make(chan struct{})}
 }
 

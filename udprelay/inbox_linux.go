@@ -4,84 +4,135 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// inboxSize holds what one wake-up reads: the last message may be as large as any, the others are packed before it, so
-// that little memory is touched and it stays in the cache.
-const inboxSize = 4 * bufferSize
+const (
+	// inboxSlots is how many messages one call reads, and how many of the largest the inbox holds.
+	inboxSlots = 16
+	// inboxStep is how far apart the messages of one call lie: not at the same place of each page, where they would contend for the
+	// same lines of the processor's cache.
+	inboxStep = bufferSize + 33*64
+	inboxSize = inboxSlots * inboxStep
+)
 
 // inbox is where a loop's datagrams lie until they are sent.
 type inbox struct {
-	memory  []byte
-	used    int
-	head    unix.Msghdr
-	vector  unix.Iovec
-	name    unix.RawSockaddrInet6
-	control [128]byte // more than the two that are asked for
-	zones   map[uint32]string
+	memory   []byte
+	used     int
+	entries  [inboxSlots]entry
+	vectors  [inboxSlots]unix.Iovec
+	names    [inboxSlots]unix.RawSockaddrInet6
+	controls [inboxSlots][160]byte // more than what is asked for
+	zones    map[uint32]string
 }
 
 func newInbox() *inbox {
 	in := &inbox{memory: make([]byte, inboxSize), zones: make(map[uint32]string)}
-	in.head.Name = (*byte)(unsafe.Pointer(&in.name))
-	in.head.Iov = &in.vector
-	in.head.SetIovlen(1)
-	in.head.Control = &in.control[0]
+	for i := range in.entries {
+		h := &in.entries[i].head
+		h.Name = (*byte)(unsafe.Pointer(&in.names[i]))
+		h.Iov = &in.vectors[i]
+		h.SetIovlen(1)
+		h.Control = &in.controls[i][0]
+	}
 	return in
 }
 
-// receive reads one message, which may be a train of datagrams, to the unused part.
-func (in *inbox) receive(fd int) (b []byte, errno unix.Errno) {
-	in.vector.Base = &in.memory[in.used]
-	in.vector.SetLen(bufferSize)
-	in.head.Namelen = unix.SizeofSockaddrInet6
-	in.head.SetControllen(len(in.control))
-	in.head.Flags = 0
-	n, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&in.head)), unix.MSG_DONTWAIT)
-	if errno != 0 {
-		return nil, errno
+// room is how many of the largest messages fit the unused part.
+func (in *inbox) room() int {
+	if in.used+bufferSize > len(in.memory) {
+		return 0
 	}
-	b = in.memory[in.used : in.used+int(n) : in.used+int(n)]
-	in.used += (int(n) + 63) &^ 63
-	return b, 0
+	return 1 + (len(in.memory)-in.used-bufferSize)/inboxStep
 }
 
-// told are the size of a train's datagrams, 0 if it is none, and how many datagrams the kernel has dropped, if it says so.
-func (in *inbox) told() (size int, dropped uint32) {
-	rest := in.control[:min(uint64(in.head.Controllen), uint64(len(in.control)))]
+// receive reads up to n messages, each of which may be a train of datagrams, to the unused part. There must be room.
+func (in *inbox) receive(fd, n int) (got int, errno unix.Errno) {
+	for i := range n {
+		in.vectors[i].Base = &in.memory[in.used+i*inboxStep]
+		in.vectors[i].SetLen(bufferSize)
+		h := &in.entries[i].head
+		h.Namelen = unix.SizeofSockaddrInet6
+		h.SetControllen(len(in.controls[i]))
+		h.Flags = 0
+	}
+	r, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&in.entries[0])), uintptr(n),
+		unix.MSG_DONTWAIT, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	got = min(int(r), n)
+	if n == 1 { // packed, so that little memory is touched
+		in.used += (int(in.entries[0].sent) + 63) &^ 63
+	} else {
+		in.used += got * inboxStep
+	}
+	return got, 0
+}
+
+// message is what the i-th message of the last call holds; cut says that it was longer.
+func (in *inbox) message(i int) (b []byte, cut bool) {
+	e := &in.entries[i]
+	n := min(int(e.sent), bufferSize)
+	return unsafe.Slice(in.vectors[i].Base, n), e.head.Flags&unix.MSG_TRUNC != 0
+}
+
+// told is what the kernel says of a message.
+type told struct {
+	size    int            // of a train's datagrams, 0 if it is none
+	dropped uint32         // datagrams that it has dropped so far
+	tos     uint8          // of the IP header, or its traffic class
+	local   netip.AddrPort // where it was sent to; invalid if nobody asked
+}
+
+// told reads the control messages of the i-th message.
+func (in *inbox) told(i int) (t told) {
+	rest := in.controls[i][:min(uint64(in.entries[i].head.Controllen), uint64(len(in.controls[i])))]
 	for len(rest) >= unix.SizeofCmsghdr {
 		h := (*unix.Cmsghdr)(unsafe.Pointer(&rest[0]))
 		n := int(h.Len)
 		if n < unix.SizeofCmsghdr || n > len(rest) {
 			break
 		}
-		if data := rest[unix.CmsgLen(0):n]; len(data) >= 4 {
-			switch v := binary.NativeEndian.Uint32(data); {
-			case h.Level == unix.SOL_UDP && h.Type == unix.UDP_GRO:
-				size = int(v)
-			case h.Level == unix.SOL_SOCKET && h.Type == unix.SO_RXQ_OVFL:
-				dropped = v
-			}
-		}
-		rest = rest[min(unix.CmsgSpace(n-unix.CmsgLen(0)), len(rest)):]
+		t.note(h.Level, h.Type, rest[unix.SizeofCmsghdr:n])
+		rest = rest[min(unix.CmsgSpace(n-unix.SizeofCmsghdr), len(rest)):]
 	}
-	return size, dropped
+	return t
 }
 
-// from is the sender of the message that was read last.
-func (in *inbox) from() netip.AddrPort {
-	port := (*[2]byte)(unsafe.Pointer(&in.name.Port)) // of either family
-	p := binary.BigEndian.Uint16(port[:])
-	if in.name.Family == unix.AF_INET {
-		return netip.AddrPortFrom(netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(&in.name)).Addr), p)
+// note takes one control message (ip(7), ipv6(7), udp(7)).
+func (t *told) note(level, kind int32, data []byte) {
+	switch {
+	case level == unix.SOL_IP && kind == unix.IP_TOS && len(data) >= 1:
+		t.tos = data[0]
+	case len(data) < 4:
+	case level == unix.SOL_UDP && kind == unix.UDP_GRO:
+		t.size = int(binary.NativeEndian.Uint32(data))
+	case level == unix.SOL_SOCKET && kind == unix.SO_RXQ_OVFL:
+		t.dropped = binary.NativeEndian.Uint32(data)
+	case level == unix.SOL_IPV6 && kind == unix.IPV6_TCLASS:
+		t.tos = uint8(binary.NativeEndian.Uint32(data))
+	case level == unix.SOL_IP && kind == unix.IP_ORIGDSTADDR && len(data) >= 8:
+		t.local = netip.AddrPortFrom(netip.AddrFrom4([4]byte(data[4:8])), binary.BigEndian.Uint16(data[2:]))
+	case level == unix.SOL_IPV6 && kind == unix.IPV6_ORIGDSTADDR && len(data) >= 24:
+		t.local = netip.AddrPortFrom(netip.AddrFrom16([16]byte(data[8:24])).Unmap(), binary.BigEndian.Uint16(data[2:]))
 	}
-	a := netip.AddrFrom16(in.name.Addr).Unmap()
-	if in.name.Scope_id != 0 && a.Is6() {
-		a = a.WithZone(in.zone(in.name.Scope_id))
+}
+
+// from is the sender of the i-th message.
+func (in *inbox) from(i int) netip.AddrPort {
+	name := &in.names[i]
+	port := (*[2]byte)(unsafe.Pointer(&name.Port)) // of either family
+	p := binary.BigEndian.Uint16(port[:])
+	if name.Family == unix.AF_INET {
+		return netip.AddrPortFrom(netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(name)).Addr), p)
+	}
+	a := netip.AddrFrom16(name.Addr).Unmap()
+	if name.Scope_id != 0 && a.Is6() {
+		a = a.WithZone(in.zone(name.Scope_id))
 	}
 	return netip.AddrPortFrom(a, p)
 }
@@ -96,77 +147,4 @@ func (in *inbox) zone(index uint32) string {
 		in.zones[index] = name
 	}
 	return name
-}
-
-// read passes on what a socket has.
-func (l *loop) read(c *fastConn, now time.Time) {
-	times := 1
-	if c.sock.flow == nil {
-		times = readsAtOnce
-	}
-	for range times {
-		if len(l.in.memory)-l.in.used < bufferSize {
-			l.batches.Add(uint64(l.out.flush()))
-			l.in.used = 0
-		}
-		b, errno := l.in.receive(c.fd)
-		switch errno {
-		case 0:
-			c.failing = false
-			l.split(c, b, now)
-		case unix.EAGAIN, unix.EINTR:
-			return
-		default:
-			l.fail(c, errno)
-			return
-		}
-	}
-}
-
-// split takes a train apart. Whose each datagram is, and where it goes, is decided for each: nothing says that a sender
-// keeps to one kind of packet.
-func (l *loop) split(c *fastConn, b []byte, now time.Time) {
-	size, dropped := l.in.told()
-	if dropped != 0 && dropped != c.dropped {
-		l.dropped.Add(uint64(dropped - c.dropped))
-		c.dropped = dropped
-	}
-	from, cut := l.in.from(), l.in.head.Flags&unix.MSG_TRUNC != 0
-	if size <= 0 || size > len(b) {
-		size = len(b)
-	}
-	for {
-		one := b[:min(size, len(b))]
-		b = b[len(one):]
-		l.packets.Add(1)
-		if f, to := c.sock.decide(one, cut && len(b) == 0, from, now); f != nil {
-			l.send(c.sock, f, to, one)
-		}
-		if len(b) == 0 {
-			return
-		}
-	}
-}
-
-// send queues a datagram until the end of the turn.
-func (l *loop) send(s *socket, f *Flow, to netip.AddrPort, b []byte) {
-	out := s.side.other()
-	control := f.mms == nil && isRTCP(b)
-	conn := f.legs[out].sock[s.k].conn
-	if c, ok := conn.(*fastConn); ok {
-		if !c.reaches(to) {
-			f.drops.add(DropUnreachable)
-			return
-		}
-		if l.out.full() {
-			l.batches.Add(uint64(l.out.flush()))
-		}
-		l.out.add(c, f, out, to, b, control)
-		return
-	}
-	if _, err := conn.WriteToUDPAddrPort(b, to); err != nil {
-		f.drops.add(writeReason(err))
-		return
-	}
-	f.sent[out].add(len(b), control)
 }

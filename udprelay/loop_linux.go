@@ -2,6 +2,7 @@ package udprelay
 
 import (
 	"fmt"
+	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -17,8 +18,6 @@ const (
 	waitAtMost = 10
 	// eventsAtOnce bounds a wake-up's work.
 	eventsAtOnce = 64
-	// readsAtOnce is how many messages of a shared socket are read in a row; of a flow's own, one: there is rarely more.
-	readsAtOnce = 16
 )
 
 // command is told to a loop: read a socket, read it no more, or end.
@@ -34,9 +33,10 @@ type loop struct {
 	poll   int // epoll
 	bell   int // eventfd: there are commands
 	events [eventsAtOnce]unix.EpollEvent
-	conns  []*fastConn // by slot
-	unused []int32     // slots
-	paused []*fastConn // those that could not be read
+	conns  []*fastConn                // by slot
+	held   map[netip.AddrPort]*socket // whose datagrams come to the loop's own sockets
+	unused []int32                    // slots
+	paused []*fastConn                // those that could not be read
 	in     *inbox
 	out    *batch
 	ended  bool
@@ -48,6 +48,7 @@ type loop struct {
 	perSec  atomic.Uint64 // dropped by the kernel in the last second
 	wakeups atomic.Uint64
 	packets atomic.Uint64
+	led     atomic.Uint64
 	batches atomic.Uint64
 	dropped atomic.Uint64
 
@@ -56,7 +57,7 @@ type loop struct {
 }
 
 func newLoop(e *fastEngine) (*loop, error) {
-	l := &loop{engine: e, in: newInbox(), out: newBatch(e.gso)}
+	l := &loop{engine: e, in: newInbox(), out: newBatch(e.gso), held: make(map[netip.AddrPort]*socket)}
 	var err error
 	if l.poll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("udprelay: make event loop: epoll: %w", err)
@@ -67,13 +68,13 @@ func newLoop(e *fastEngine) (*loop, error) {
 	}
 	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: -1}
 	if err = unix.EpollCtl(l.poll, unix.EPOLL_CTL_ADD, l.bell, &event); err != nil {
-		l.release()
+		l.shut()
 		return nil, fmt.Errorf("udprelay: make event loop: %w", err)
 	}
 	return l, nil
 }
 
-func (l *loop) release() {
+func (l *loop) shut() {
 	_ = unix.Close(l.bell)
 	_ = unix.Close(l.poll)
 }
@@ -90,7 +91,7 @@ func (l *loop) post(c command) {
 func (l *loop) run() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	defer l.release()
+	defer l.shut()
 	l.ticked = time.Now()
 	for !l.ended {
 		l.turn(l.wait())
@@ -118,14 +119,18 @@ func (l *loop) turn(n int) {
 		l.wakeups.Add(1)
 	}
 	for i := range n {
-		if slot := l.events[i].Fd; slot >= 0 {
-			l.read(l.conns[slot], now)
-		} else {
+		slot := l.events[i].Fd
+		if slot < 0 {
 			rung = true
+			continue
 		}
+		c := l.conns[slot]
+		if l.events[i].Events&unix.EPOLLERR != 0 {
+			c.hear()
+		}
+		l.read(c, now)
 	}
-	l.batches.Add(uint64(l.out.flush()))
-	l.in.used = 0
+	l.flush()
 	if rung {
 		l.obey()
 	}
@@ -162,6 +167,7 @@ func (l *loop) enter(c *fastConn) {
 		l.conns = append(l.conns, c)
 	}
 	l.listen(c)
+	l.hold(c)
 }
 
 func (l *loop) listen(c *fastConn) {
@@ -173,6 +179,7 @@ func (l *loop) listen(c *fastConn) {
 
 // leave ends the reading of a socket for good.
 func (l *loop) leave(c *fastConn) {
+	l.release(c)
 	_ = unix.EpollCtl(l.poll, unix.EPOLL_CTL_DEL, c.fd, nil) // not there if it is paused
 	l.conns[c.slot] = nil
 	l.unused = append(l.unused, c.slot)
@@ -220,6 +227,6 @@ func (l *loop) tick(now time.Time) {
 func (l *loop) load() LoopLoad {
 	return LoopLoad{
 		Busy: float64(l.busy.Load()) / 1000, DropsPerSecond: l.perSec.Load(), Wakeups: l.wakeups.Load(),
-		Packets: l.packets.Load(), Batches: l.batches.Load(), KernelDropped: l.dropped.Load(),
+		Packets: l.packets.Load(), Led: l.led.Load(), Batches: l.batches.Load(), KernelDropped: l.dropped.Load(),
 	}
 }

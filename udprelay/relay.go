@@ -62,7 +62,7 @@ type Spec struct {
 	Tap Tap
 }
 
-// New checks the configuration; it binds nothing.
+// New checks the configuration. It binds nothing but, with Config.Steer, the sockets of the loops.
 func New(cfg Config) (*Relay, error) {
 	cfg.setDefaults()
 	for side, r := range [sides]PortRange{Client: cfg.ClientPorts, Origin: cfg.OriginPorts} {

@@ -33,57 +33,88 @@ func (t *batch) send(i, end int) (calls int) {
 	}
 	defer c.drop()
 	for j := i; j < end; j++ {
-		t.mark(j)
+		t.mark(j, t.list[j].count > 1)
 	}
-	for i < end {
+	for tries := 0; i < end; {
 		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(c.fd), uintptr(unsafe.Pointer(&t.entries[i])),
 			uintptr(end-i), unix.MSG_DONTWAIT, 0, 0)
 		calls++
 		switch {
 		case errno == unix.EINTR:
+		case errno != 0 && tries < triesAtMost && fromICMP(errno):
+			c.hear() // of an earlier datagram perhaps: then this one goes now
+			tries++
 		case errno != 0:
 			t.refused(i, errno)
 			i++
+			tries = 0
 		default:
 			for range min(int(n), end-i) {
 				m := &t.list[i]
 				m.flow.sent[m.side].addAll(m.count, m.bytes, m.control)
 				i++
 			}
+			tries = 0
 		}
 	}
 	return calls
 }
 
-// mark tells the kernel whether a message is a train.
-func (t *batch) mark(i int) {
-	h := &t.entries[i].head
-	if t.list[i].count < 2 {
-		h.Control = nil
-		h.SetControllen(0)
+// triesAtMost is how often a datagram is tried again for an error that may not be its own.
+const triesAtMost = 2
+
+// mark tells the kernel whether a message is a train, and its class if that is not the socket's.
+func (t *batch) mark(i int, train bool) {
+	m, h := &t.list[i], &t.entries[i].head
+	h.Control = nil
+	h.SetControllen(0)
+	if !train && m.tos == 0 {
 		return
 	}
-	binary.NativeEndian.PutUint16(t.controls[i][unix.CmsgLen(0):], uint16(t.list[i].size))
 	h.Control = &t.controls[i][0]
-	h.SetControllen(unix.CmsgSpace(2))
+	used := 0
+	if train {
+		binary.NativeEndian.PutUint16(t.put(i, &used, unix.SOL_UDP, unix.UDP_SEGMENT, 2), uint16(m.size))
+	}
+	if m.tos != 0 {
+		level, kind := int32(unix.SOL_IP), int32(unix.IP_TOS)
+		if !m.to.Addr().Is4() {
+			level, kind = unix.SOL_IPV6, unix.IPV6_TCLASS
+		}
+		binary.NativeEndian.PutUint32(t.put(i, &used, level, kind, 4), uint32(m.tos))
+	}
+	h.SetControllen(used)
+}
+
+// put makes room for one control message of a message, after those that are there.
+func (t *batch) put(i int, used *int, level, kind int32, size int) []byte {
+	at := t.controls[i][*used:]
+	h := (*unix.Cmsghdr)(unsafe.Pointer(&at[0]))
+	h.Level, h.Type = level, kind
+	h.SetLen(unix.CmsgLen(size))
+	*used += unix.CmsgSpace(size)
+	return at[unix.SizeofCmsghdr:]
 }
 
 // refused is for a message that was not sent. A way that does not take trains (drivers that answer EIO, datagrams over the
 // MTU, which a train never fragments) gets its datagrams singly, now and from now on.
 func (t *batch) refused(i int, errno unix.Errno) {
 	m := &t.list[i]
-	if m.count < 2 || errno != unix.EIO && errno != unix.EINVAL && errno != unix.EMSGSIZE {
+	switch {
+	case m.count > 1 && (errno == unix.EIO || errno == unix.EINVAL || errno == unix.EMSGSIZE):
+		m.flow.legs[m.side].alone.Store(true)
+	case m.count > 1 || errno != unix.EMSGSIZE:
 		m.lose(writeReason(errno))
 		return
 	}
-	m.flow.legs[m.side].alone.Store(true)
-	h := &t.entries[i].head
+	t.mark(i, false)
+	h := t.entries[i].head
 	for _, v := range unsafe.Slice(h.Iov, int(h.Iovlen)) {
 		rest := unsafe.Slice(v.Base, int(v.Len))
 		for len(rest) > 0 {
 			one := rest[:min(m.size, len(rest))]
 			rest = rest[len(one):]
-			if errno := sendOne(m.conn.fd, &t.names[i], h.Namelen, one); errno != 0 {
+			if errno := m.conn.sendAgain(h, one); errno != 0 {
 				m.flow.drops.add(writeReason(errno))
 				continue
 			}
@@ -95,13 +126,22 @@ func (t *batch) refused(i int, errno unix.Errno) {
 // lose counts the datagrams of a message for a reason.
 func (m *message) lose(r DropReason) { m.flow.drops[r].Add(uint64(m.count)) }
 
-// sendOne sends one datagram.
-func sendOne(fd int, name *unix.RawSockaddrInet6, length uint32, b []byte) unix.Errno {
-	for {
-		_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
-			uintptr(len(b)), unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(name)), uintptr(length))
-		if errno != unix.EINTR {
+// sendAgain sends one datagram with the destination and the class of a header, in fragments if it must be.
+func (c *fastConn) sendAgain(h unix.Msghdr, b []byte) unix.Errno {
+	v := unix.Iovec{Base: unsafe.SliceData(b)}
+	v.SetLen(len(b))
+	h.Iov = &v
+	h.SetIovlen(1)
+	for range triesAtMost + 1 {
+		_, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(c.fd), uintptr(unsafe.Pointer(&h)), unix.MSG_DONTWAIT)
+		switch {
+		case errno == unix.EINTR:
+		case errno == unix.EMSGSIZE && c.mayFragment():
+		case errno == 0 || !fromICMP(errno):
 			return errno
+		default:
+			c.hear()
 		}
 	}
+	return unix.EMSGSIZE
 }

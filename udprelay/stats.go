@@ -28,11 +28,31 @@ type Stats struct {
 	// Resent counts the packets that the client of an MMS flow had asked for again and that then came. They filled a
 	// gap, ours or the client's, and are neither late nor duplicate.
 	Resent uint64
+	// ClientICMP and OriginICMP are the answers that came by ICMP to datagrams that were sent to that side. The fast engine hears
+	// them.
+	ClientICMP, OriginICMP ICMP
 	// Drops has the reasons that occurred.
 	Drops map[DropReason]uint64
 	// ClientLearned and OriginLearned are where that side's RTP or MMS packets really come from, zero if none came.
 	ClientLearned, OriginLearned netip.AddrPort
 }
+
+// ICMP counts answers by ICMP: nobody listens on the port (port unreachable), and all others, such as host unreachable and
+// administratively prohibited. Anybody who knows the ports can forge them: they explain, they decide nothing.
+type ICMP struct{ PortUnreachable, Other uint64 }
+
+// icmpCounter is an ICMP that several goroutines add to.
+type icmpCounter struct{ port, other atomic.Uint64 }
+
+func (c *icmpCounter) add(port bool) {
+	if port {
+		c.port.Add(1)
+	} else {
+		c.other.Add(1)
+	}
+}
+
+func (c *icmpCounter) icmp() ICMP { return ICMP{PortUnreachable: c.port.Load(), Other: c.other.Load()} }
 
 // counter is a Traffic that several goroutines add to.
 type counter struct{ packets, bytes, control atomic.Uint64 }
@@ -93,7 +113,8 @@ func (f *Flow) Stats() Stats {
 		RTCPLost:         f.reports.lost.Load(),
 		RTCPFractionLost: float64(f.reports.fraction.Load()) / 256,
 		ResendRequests:   f.reports.nacks.Load(),
-		Drops:            f.drops.counts(),
+		ClientICMP:       f.icmp[Client].icmp(), OriginICMP: f.icmp[Origin].icmp(),
+		Drops: f.drops.counts(),
 	}
 	if f.mms != nil {
 		s.Media, s.Resent = f.mms.meter.stats(), f.mms.meter.resent.Load()

@@ -101,3 +101,24 @@ func (t *table) find(k kind, from netip.AddrPort, b []byte) (*Flow, DropReason) 
 	}
 	return h.mms.requester(from, b)
 }
+
+// receiver is the flow whose client is sent to at an address: the newest, rather an open one; nil if there is none.
+func (t *table) receiver(k kind, to netip.AddrPort) (found *Flow) {
+	h := t.host(to.Addr())
+	if h == nil {
+		return nil
+	}
+	flows := h.flows
+	for range 2 {
+		for _, f := range flows {
+			if f.legs[Client].target(k) == to && (found == nil || f.open() || !found.open()) {
+				found = f
+			}
+		}
+		if h.mms == nil || k != rtp {
+			break
+		}
+		flows = h.mms.flows
+	}
+	return found
+}

@@ -26,6 +26,12 @@ const (
 	LatchSameAddress = "same-address"
 )
 
+// Values of relay.steer.
+const (
+	SteerAuto = "auto" // where the kernel and the privileges allow it
+	SteerOff  = "off"
+)
+
 // Config is the whole configuration with every default filled in. Load, Parse and ForOrigin return only checked ones;
 // one that was built by hand is checked with Validate.
 type Config struct {
@@ -135,6 +141,8 @@ type Ports struct {
 type Relay struct {
 	Engine        string      `yaml:"engine"` // what moves datagrams: auto, plain or fast
 	Loops         int         `yaml:"loops"`  // of the fast engine; 0 is one a core
+	Steer         string      `yaml:"steer"`  // whether the fast engine receives for all flows by one socket a loop: auto or off
+	DSCP          DSCP        `yaml:"dscp"`   // of the packets that are sent
 	ClientMedia   ClientMedia `yaml:"client_media"`
 	OriginMedia   OriginMedia `yaml:"origin_media"`
 	Linger        Duration    `yaml:"linger"`         // how long the ports of a closed flow are drained before they serve again

@@ -48,7 +48,9 @@ func Default() *Config {
 
 func defaultRelay() Relay {
 	return Relay{
-		Engine: "plain", // fast is new: it is asked for until it has carried streams for longer
+		Engine: "auto",
+		Steer:  SteerAuto,
+		DSCP:   DSCPKeep, // as the kernel's NAT leaves it
 		ClientMedia: ClientMedia{
 			// The one pair that Windows Media Services sends from, so that a firewall rule made for it still fits.
 			Ports: PortRange{5004, 5005},

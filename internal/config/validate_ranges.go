@@ -26,7 +26,6 @@ func (k *checker) span(path string, got Duration, lo, hi time.Duration) {
 
 func (k *checker) relay(c *Config) {
 	r := c.Relay
-	k.oneOf("relay.engine", r.Engine, "auto", "plain", "fast")
 	const client, origin = "relay.client_media.ports", "relay.origin_media.ports"
 	okClient, okOrigin := k.portRange(client, r.ClientMedia.Ports), k.portRange(origin, r.OriginMedia.Ports)
 	if okClient && okOrigin && r.ClientMedia.Ports.Overlaps(r.OriginMedia.Ports) {
@@ -49,7 +48,12 @@ func (k *checker) engine(r Relay) {
 	const ki, mi = 1 << 10, 1 << 20
 	k.size("relay.receive_buffer", r.ReceiveBuffer, 4*ki, 64*mi)
 	k.size("relay.send_buffer", r.SendBuffer, 4*ki, 64*mi)
+	k.oneOf("relay.engine", r.Engine, "auto", "plain", "fast")
 	k.number("relay.loops", r.Loops, 0, 64)
+	k.oneOf("relay.steer", r.Steer, SteerAuto, SteerOff)
+	if r.DSCP < DSCPKeep || r.DSCP > maxDSCP {
+		k.say("relay.dscp", "out of range; give a number from 0 to %d, or keep", maxDSCP)
+	}
 	k.number("relay.overload.busy", r.Overload.Busy, 0, 100)
 	k.number("relay.overload.drops", r.Overload.Drops, 0, 1000000)
 }

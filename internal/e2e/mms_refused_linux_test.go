@@ -53,7 +53,8 @@ func TestMMSUDPRefused(t *testing.T) {
 // that we did not write, resends and packet pairs included.
 func TestMMSDissected(t *testing.T) {
 	sample := lab.SampleASF(t)
-	gw := mmsProgram(t, lab.Settings{}, mmsOrigin(t, lab.Loopback(t), origin.Config{Speed: 4, DropEvery: 10}, nil))
+	// The fast engine's trains pass a loopback as they are, and a dissector sees one large datagram.
+	gw := mmsProgram(t, lab.Settings{Engine: "plain"}, mmsOrigin(t, lab.Loopback(t), origin.Config{Speed: 4, DropEvery: 10}, nil))
 	addr := gw.Addr.Addr()
 	d := lab.StartDissection(t, nil, "lo", "host "+addr.String())
 	for _, scheme := range []string{"mmsu", "mmst"} {

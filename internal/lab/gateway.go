@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"os"
@@ -29,6 +30,7 @@ type Settings struct {
 	Monitor     string            // as in the file: "{interval: 1s, ...}"
 	ClientPorts string            // "5004-5005"
 	OriginPorts string            // "20000-20099"
+	Engine      string            // of the relay; "" is Engine()
 	Latch       string            // "off", "same-address"
 	Limits      map[string]string // key to value as in the file
 	Timeouts    map[string]string
@@ -80,7 +82,7 @@ func (s Settings) relay(b *strings.Builder) {
 	if s.Latch != "" {
 		client = append(client, "latch: "+s.Latch)
 	}
-	engine := Engine()
+	engine := cmp.Or(s.Engine, Engine())
 	if len(client) == 0 && s.OriginPorts == "" && engine == "" {
 		return
 	}

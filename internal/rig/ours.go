@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"mediagate/internal/steer"
 	"mediagate/udprelay"
 )
 
@@ -91,6 +92,13 @@ func relayRole(in io.Reader, out io.Writer) error {
 		return err
 	}
 	defer func() { _ = relay.Close() }()
+	if want.Engine == "steer" {
+		for _, f := range relay.Engine().Features {
+			if !f.On {
+				return fmt.Errorf("rig: relay does without %s: %s", f.Name, f.Why)
+			}
+		}
+	}
 	answer := made{Engine: want.Engine}
 	if answer.Ports, err = makeFlows(relay, want.Flows, &answer); err != nil {
 		return err
@@ -120,10 +128,21 @@ func relayConfig(engine string) (udprelay.Config, error) {
 		cfg.Engine = udprelay.EnginePlain
 	case "fast":
 		cfg.Engine = udprelay.EngineFast
+	case "steer":
+		cfg.Engine, cfg.Steer = udprelay.EngineFast, steering
 	default:
 		return cfg, fmt.Errorf("rig: choose engine: there is no %q", engine)
 	}
 	return cfg, nil
+}
+
+// steering leads what comes from the origin to the loops' sockets.
+func steering(s udprelay.SteerSpec) (udprelay.Steering, error) {
+	g, err := steer.Open(steer.Spec{Lo: s.Ports.Lo, Hi: s.Ports.Hi, V4: s.V4, V6: s.V6, Senders: []netip.Addr{originAddr}})
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
 }
 
 // makeFlows does for each flow what a session does.

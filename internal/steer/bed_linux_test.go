@@ -143,7 +143,7 @@ func (s *socket) send(to netip.AddrPort, text string) {
 // it has returned.
 func (s *socket) waiting() string {
 	s.t.Helper()
-	if err := s.SetReadDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
+	if err := s.SetReadDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
 		s.t.Fatal(err)
 	}
 	buf := make([]byte, 100)

@@ -2,6 +2,8 @@ package steer
 
 import (
 	"encoding/binary"
+	"fmt"
+	"net/netip"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -25,6 +27,7 @@ const (
 	keyHeld   = -24 // 16 bytes of address, 4 of port
 	keySender = -40 // 16 bytes of address
 	keySocket = -44 // 4 bytes of number
+	keyPort   = -48 // 4 bytes of number in the array of ports
 )
 
 const (
@@ -34,8 +37,10 @@ const (
 )
 
 // instructions are the program: lead to its socket what is UDP, to a port from lo to hi, held, and from a sender that is
-// known; leave the rest alone. It returns SK_PASS whatever happens: it never loses a datagram. senders may be nil.
-func instructions(lo, hi uint16, held, senders, sockets *ebpf.Map) asm.Instructions {
+// known; leave the rest alone. It returns SK_PASS whatever happens: it never loses a datagram. The kernel asks it twice for
+// each datagram, when it looks for trains and when it delivers.
+func (g *Steering) instructions() asm.Instructions {
+	lo, hi := g.spec.Lo, g.spec.Hi
 	program := asm.Instructions{
 		asm.Mov.Reg(asm.R6, asm.R1), // the context
 		asm.LoadMem(asm.R2, asm.R6, offProtocol, asm.Word),
@@ -45,14 +50,9 @@ func instructions(lo, hi uint16, held, senders, sockets *ebpf.Map) asm.Instructi
 		asm.JGT.Imm(asm.R7, int32(hi), passLabel),
 	}
 	program = append(program, keys()...)
-	program = append(program, lookUp(held, keyHeld)...)
-	program = append(program,
-		asm.LoadMem(asm.R3, asm.R0, 0, asm.Word),
-		asm.StoreMem(asm.R10, keySocket, asm.R3, asm.Word))
-	if senders != nil {
-		program = append(program, lookUp(senders, keySender)...)
-	}
-	program = append(program, lookUp(sockets, keySocket)...)
+	program = append(program, findPort(g.ports, g.held, lo)...)
+	program = append(program, checkSender(g.spec.Senders, g.senders)...)
+	program = append(program, lookUp(g.sockets, keySocket)...)
 	return append(program,
 		asm.Mov.Reg(asm.R7, asm.R0),
 		asm.Mov.Reg(asm.R1, asm.R6),
@@ -64,6 +64,62 @@ func instructions(lo, hi uint16, held, senders, sockets *ebpf.Map) asm.Instructi
 		asm.Mov.Imm(asm.R0, pass).WithSymbol(passLabel),
 		asm.Return(),
 	)
+}
+
+// findPort writes the number of the socket for an address and port onto the stack. The kernel has array look-ups in line;
+// the first address of a port is there, others are in the hash.
+func findPort(ports, held *ebpf.Map, lo uint16) asm.Instructions {
+	program := asm.Instructions{
+		asm.Mov.Reg(asm.R3, asm.R7),
+		asm.Sub.Imm(asm.R3, int32(lo)),
+		asm.StoreMem(asm.R10, keyPort, asm.R3, asm.Word),
+	}
+	program = append(program, lookUp(ports, keyPort)...)
+	program = append(program,
+		asm.LoadMem(asm.R3, asm.R0, slotNumber, asm.Word),
+		asm.JEq.Imm(asm.R3, 0, passLabel))
+	for i := int16(0); i < 16; i += 4 {
+		program = append(program,
+			asm.LoadMem(asm.R4, asm.R0, i, asm.Word),
+			asm.LoadMem(asm.R5, asm.R10, keyHeld+i, asm.Word),
+			asm.JNE.Reg(asm.R4, asm.R5, "hash"))
+	}
+	program = append(program, asm.Sub.Imm(asm.R3, 1), asm.Ja.Label("found"))
+	hash := lookUp(held, keyHeld)
+	hash[0] = hash[0].WithSymbol("hash")
+	program = append(program, hash...)
+	return append(program,
+		asm.LoadMem(asm.R3, asm.R0, 0, asm.Word),
+		asm.StoreMem(asm.R10, keySocket, asm.R3, asm.Word).WithSymbol("found"))
+}
+
+// checkSender passes what is from an unknown sender. Few are compared with one by one, more are looked up.
+func checkSender(senders []netip.Addr, more *ebpf.Map) asm.Instructions {
+	switch {
+	case senders == nil:
+		return nil
+	case more != nil:
+		return lookUp(more, keySender)
+	}
+	var program asm.Instructions
+	for n, a := range senders {
+		words, next := a.As16(), fmt.Sprintf("sender-%d", n+1)
+		for i := int16(12); i >= 0; i -= 4 { // the last word tells most
+			first := asm.LoadMem(asm.R3, asm.R10, keySender+i, asm.Word)
+			if i == 12 && n > 0 {
+				first = first.WithSymbol(fmt.Sprintf("sender-%d", n))
+			}
+			word := int32(binary.NativeEndian.Uint32(words[i:]))
+			program = append(program, first, asm.JNE.Imm32(asm.R3, word, next))
+		}
+		program = append(program, asm.Ja.Label("known"))
+	}
+	last := fmt.Sprintf("sender-%d", len(senders))
+	out := asm.Ja.Label(passLabel)
+	if len(senders) > 0 {
+		out = out.WithSymbol(last)
+	}
+	return append(program, out, asm.Mov.Imm(asm.R3, 0).WithSymbol("known"))
 }
 
 // keys writes the keys of ports and senders onto the stack. The port is in R7.

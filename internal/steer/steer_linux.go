@@ -16,11 +16,13 @@ import (
 type Steering struct {
 	spec Spec
 
-	mu                     sync.Mutex // guards what follows, so that no call meets a closed map
-	held, senders, sockets *ebpf.Map  // senders is nil when every sender is led away
-	program                *ebpf.Program
-	link                   link.Link
-	closed                 bool
+	mu                   sync.Mutex // guards what follows, so that no call meets a closed map
+	ports, held, sockets *ebpf.Map  // ports has an address of each port, held the others
+	senders              *ebpf.Map  // nil when all are led away, or few
+	slots                map[uint16]slot
+	program              *ebpf.Program
+	link                 link.Link
+	closed               bool
 }
 
 // perPort is how many addresses of ours may hold each port at the same time; what is held on top stays at its own
@@ -30,7 +32,7 @@ const perPort = 4
 // Open attaches a program to the network namespace of the sockets. Nothing is led away until Hold says so. The error
 // matches ErrUnsupported if the process may not, or the kernel cannot.
 func Open(s Spec) (*Steering, error) {
-	g := &Steering{spec: s}
+	g := &Steering{spec: s, slots: make(map[uint16]slot)}
 	err := s.check()
 	if err == nil {
 		err = g.open()
@@ -48,6 +50,9 @@ func (g *Steering) open() (err error) {
 	if g.held, err = newMap("mg_held", ebpf.Hash, keySize, ports*perPort, unix.BPF_F_NO_PREALLOC); err != nil {
 		return explain("make map of ports", err)
 	}
+	if g.ports, err = newMap("mg_ports", ebpf.Array, 4, ports, 0); err != nil {
+		return explain("make array of ports", err)
+	}
 	if g.sockets, err = newMap("mg_sockets", ebpf.SockMap, 4, uint32(2*g.spec.loops()), 0); err != nil {
 		return explain("make map of sockets", err)
 	}
@@ -61,7 +66,7 @@ func (g *Steering) open() (err error) {
 		Name:         "mg_steer",
 		Type:         ebpf.SkLookup,
 		AttachType:   ebpf.AttachSkLookup,
-		Instructions: instructions(g.spec.Lo, g.spec.Hi, g.held, g.senders, g.sockets),
+		Instructions: g.instructions(),
 	})
 	if err != nil {
 		return explain("load program", err)
@@ -83,7 +88,7 @@ func (g *Steering) putSockets() error {
 }
 
 func (g *Steering) putSenders() (err error) {
-	if g.spec.Senders == nil {
+	if n := len(g.spec.Senders); g.spec.Senders == nil || n > 0 && n <= fewSenders {
 		return nil
 	}
 	n := uint32(max(1, len(g.spec.Senders)))
@@ -115,6 +120,9 @@ func (g *Steering) attach() error {
 // newMap makes a map. Before Linux 5.11 its memory counts as locked, and the limit of that is seldom enough.
 func newMap(name string, kind ebpf.MapType, key, entries, flags uint32) (*ebpf.Map, error) {
 	spec := &ebpf.MapSpec{Name: name, Type: kind, KeySize: key, ValueSize: 4, MaxEntries: entries, Flags: flags}
+	if kind == ebpf.Array {
+		spec.ValueSize = slotSize
+	}
 	m, err := ebpf.NewMap(spec)
 	if errors.Is(err, unix.EPERM) && len(lacking()) == 0 {
 		unlimited := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
@@ -151,7 +159,7 @@ func (g *Steering) Hold(at netip.AddrPort) error {
 	case i < 0:
 		return fmt.Errorf("steer: hold %s: %w", at, specError("no socket takes it"))
 	}
-	if err := g.held.Put(key(at), uint32(i)); err != nil {
+	if err := g.holdLocked(at, uint32(i)); err != nil {
 		return fmt.Errorf("steer: hold %s: %w", at, err)
 	}
 	return nil
@@ -164,7 +172,7 @@ func (g *Steering) Release(at netip.AddrPort) error {
 	if g.closed {
 		return ErrClosed
 	}
-	if err := g.held.Delete(key(at)); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+	if err := g.releaseLocked(at); err != nil {
 		return fmt.Errorf("steer: release %s: %w", at, err)
 	}
 	return nil
@@ -182,7 +190,7 @@ func (g *Steering) Close() error {
 	if g.link != nil {
 		errs = append(errs, g.link.Close())
 	}
-	errs = append(errs, g.program.Close(), g.held.Close(), g.senders.Close(), g.sockets.Close()) // nil ones do nothing
+	errs = append(errs, g.program.Close(), g.ports.Close(), g.held.Close(), g.senders.Close(), g.sockets.Close()) // nil ones do nothing
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("steer: close: %w", err)
 	}

@@ -1,0 +1,121 @@
+package udprelay
+
+import (
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// readsAtOnce is how many calls in a row read a socket of several flows, so that one that is never empty leaves the others a
+// turn.
+const readsAtOnce = 4
+
+// read passes on what a socket has. Of a flow's own socket it reads one message: there is rarely more, and what is left wakes
+// the loop again.
+func (l *loop) read(c *fastConn, now time.Time) {
+	times, most := readsAtOnce, inboxSlots
+	if c.sock.flow != nil {
+		times, most = 1, 1
+	}
+	for range times {
+		if l.in.room() < most {
+			l.flush()
+		}
+		n, errno := l.in.receive(c.fd, most)
+		switch errno {
+		case 0:
+			c.failing = false
+			for i := range n {
+				l.split(c, i, now)
+			}
+		case unix.EAGAIN, unix.EINTR:
+			return
+		default:
+			if fromICMP(errno) {
+				c.hear()
+				continue
+			}
+			l.fail(c, errno)
+			return
+		}
+		if n < most {
+			return
+		}
+	}
+}
+
+// flush sends what is queued; its memory is free then.
+func (l *loop) flush() {
+	l.batches.Add(uint64(l.out.flush()))
+	l.in.used = 0
+}
+
+// split takes a train apart. Whose each datagram is, and where it goes, is decided for each: nothing says that a sender
+// keeps to one kind of packet.
+func (l *loop) split(c *fastConn, i int, now time.Time) {
+	b, cut := l.in.message(i)
+	t := l.in.told(i)
+	if t.dropped != 0 && t.dropped != c.dropped {
+		l.dropped.Add(uint64(t.dropped - c.dropped))
+		c.dropped = t.dropped
+	}
+	size := t.size
+	if size <= 0 || size > len(b) {
+		size = len(b)
+	}
+	s := c.sock
+	if c.leads {
+		if s = l.held[t.local]; s == nil {
+			l.engine.relay.drops[DropClosed].Add(datagrams(len(b), size))
+			return
+		}
+	}
+	from, count := l.in.from(i), uint64(0)
+	for {
+		one := b[:min(size, len(b))]
+		b = b[len(one):]
+		count++
+		if f, to := s.decide(one, cut && len(b) == 0, from, now); f != nil {
+			l.send(s, f, to, one, t.tos)
+		}
+		if len(b) == 0 {
+			l.packets.Add(count)
+			if c.leads {
+				l.led.Add(count)
+			}
+			return
+		}
+	}
+}
+
+// datagrams is how many a train has.
+func datagrams(length, size int) uint64 {
+	if size == 0 {
+		return 1 // an empty one
+	}
+	return uint64((length + size - 1) / size)
+}
+
+// send queues a datagram until the end of the turn.
+func (l *loop) send(s *socket, f *Flow, to netip.AddrPort, b []byte, tos uint8) {
+	out := s.side.other()
+	control := f.mms == nil && isRTCP(b)
+	conn := f.legs[out].sock[s.k].conn
+	if c, ok := conn.(*fastConn); ok {
+		if !c.reaches(to) {
+			f.drops.add(DropUnreachable)
+			return
+		}
+		if l.out.full() {
+			l.batches.Add(uint64(l.out.flush()))
+		}
+		l.out.add(c, way{flow: f, side: out, to: to, tos: tos & dscpBits}, b, control)
+		return
+	}
+	if _, err := conn.WriteToUDPAddrPort(b, to); err != nil {
+		f.drops.add(writeReason(err))
+		return
+	}
+	f.sent[out].add(len(b), control)
+}
