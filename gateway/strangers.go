@@ -13,7 +13,7 @@ import (
 const (
 	// strangerBurst is how many records of connections that never became a session may come at once.
 	strangerBurst = 100
-	// strangerRate is how many a second may come for long: some 200 MB of log in a day at the worst.
+	// strangerRate is how many a second may come for long: some 500 MB of log in a day at the worst.
 	strangerRate = 10
 )
 

@@ -1,8 +1,11 @@
 package httpfallback
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -158,6 +161,42 @@ func TestKill(t *testing.T) {
 				t.Errorf("%d sessions are left", len(all))
 			}
 		})
+	}
+}
+
+// TestKillKeepsNoConnection: a stream in chunks ends as one, and the connection that could be used again is closed.
+func TestKillKeepsNoConnection(t *testing.T) {
+	body := stream(2)
+	o := newOrigin(t, "127.0.0.131", func(conn net.Conn, _ *http.Request) bool {
+		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/x-mms-framed\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(body), body)
+		_, _ = conn.Read(make([]byte, 1)) // the gateway closes
+		return false
+	})
+	w := newWorld(t, func(c *Config) { c.Linger = time.Hour }, o.addr)
+	conn := w.dial()
+	io.WriteString(conn, "GET /a HTTP/1.1\r\nHost: gate.test\r\nUser-Agent: NSPlayer/9\r\nPragma: xClientGUID={1}\r\n\r\n")
+	in := newReader(conn)
+	res, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if _, err := io.ReadFull(res.Body, make([]byte, len(body))); err != nil {
+		t.Fatal(err)
+	}
+	r := w.only(func(r *sessionlog.Record) bool { return r.ToClient.Packets == 2 })
+	if !w.proxy.Kill(r.ID, "a test") || !w.proxy.Kill(r.ID, "another") {
+		t.Fatal("no such session")
+	}
+	begun := time.Now()
+	if rest, err := io.ReadAll(res.Body); err != nil || !bytes.Equal(rest, reason('E', killReason)) {
+		t.Errorf("the stream ended with %q %v", rest, err)
+	}
+	if _, err := in.ReadByte(); !errors.Is(err, io.EOF) || time.Since(begun) > 5*time.Second {
+		t.Errorf("the connection goes on: %v after %s", err, time.Since(begun))
+	}
+	if r := w.ended(1)[0]; r.End.String() != "KP" || r.Why != "killed by a test" {
+		t.Errorf("%v %s", r.End, r.Why)
 	}
 }
 
