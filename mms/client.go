@@ -52,7 +52,7 @@ func (s *session) onClient(m mmswire.Raw, sent uint64) {
 // outOfPlace ends a conversation that is none: a Connect must come first, and only once ([MS-MMSP] 3.2.5.3).
 func (s *session) outOfPlace(m mmswire.Raw) {
 	s.refuse(requestOf(m), errUnexpected)
-	s.endWith(&end{who: sessionlog.WhoClient, why: "the player sent " + m.MID.String() + " out of place", err: errUnexpected})
+	s.endWith(&end{who: sessionlog.WhoClient, cause: sessionlog.Cause{Kind: sessionlog.PlayerMisbehaved, Text: "sent " + m.MID.String() + " out of place"}, err: errUnexpected})
 }
 
 // ask forwards a message, and notes it when the origin has to answer.
@@ -66,7 +66,7 @@ func (s *session) ask(m mmswire.Raw, sent uint64) {
 	case s.origin == nil:
 		return
 	case answered && len(s.pending) >= maxPending:
-		s.endWith(&end{who: sessionlog.WhoClient, why: "the player asks and asks without waiting for answers", err: errUnexpected})
+		s.endWith(&end{who: sessionlog.WhoClient, cause: sessionlog.Cause{Kind: sessionlog.PlayerMisbehaved, Text: "asks and asks without waiting for answers"}, err: errUnexpected})
 		return
 	case answered:
 		s.await(r)
@@ -187,12 +187,16 @@ func (s *session) learn(m mmswire.Raw) {
 	switch t := msg.(type) {
 	case *mmswire.StartPlaying:
 		s.starts(t.PlayIncarnation)
+		s.course.from(t.Position)
 	case *mmswire.StartStriding:
 		s.starts(t.PlayIncarnation)
+		s.course.from(-1) // not at normal speed
 	case *mmswire.StopPlaying:
+		s.course.stop(time.Now())
 		s.playing = false // its EndOfStream may come when the player has started again
 	case *mmswire.CloseFile:
 		s.closed, s.playing = true, false
+		s.course.finish(time.Now())
 		if s.open {
 			s.phase = sessionlog.PhaseTeardown // else it goes without having had one: the phase says where it gave up
 		}

@@ -18,7 +18,7 @@ import (
 // end says why a session ended: who, and a sentence. The phase is added by the session.
 type end struct {
 	who     byte
-	why     string
+	cause   sessionlog.Cause
 	err     error // for the log, may be nil
 	refusal bool  // the sentence names the refusal already
 }
@@ -29,22 +29,22 @@ var errShutdown = errors.New("mms: run session: gateway shuts down")
 func endCancelled(cause error) *end {
 	var killed *killedError
 	if errors.As(cause, &killed) {
-		return &end{who: sessionlog.WhoKilled, why: "killed by " + killed.by}
+		return &end{who: sessionlog.WhoKilled, cause: sessionlog.Cause{Kind: sessionlog.Killed, Text: killed.by}}
 	}
-	return &end{who: sessionlog.WhoGateway, why: "the gateway was shut down", err: cause}
+	return &end{who: sessionlog.WhoGateway, cause: sessionlog.Cause{Kind: sessionlog.ShutDown}, err: cause}
 }
 
 func endInternal(p *panicError) *end {
-	return &end{who: sessionlog.WhoInternal, why: "a fault of the gateway itself, see its log", err: p}
+	return &end{who: sessionlog.WhoInternal, cause: sessionlog.Cause{Kind: sessionlog.Fault}, err: p}
 }
 
 func endMalformed(err error) *end {
-	return &end{who: sessionlog.WhoClient, why: "the player sent what cannot be read: " + err.Error(), err: err, refusal: true}
+	return &end{who: sessionlog.WhoClient, cause: sessionlog.Cause{Kind: sessionlog.PlayerUnreadable, Text: err.Error()}, err: err, refusal: true}
 }
 
 // endRefused is a session that could not be served.
 func (s *session) endRefused(err error) *end {
-	e := &end{who: judged(err).who, why: "refused: " + err.Error(), err: err, refusal: true}
+	e := &end{who: judged(err).who, cause: sessionlog.Cause{Kind: sessionlog.Refused, Text: err.Error()}, err: err, refusal: true}
 	if e.who == 0 {
 		e.who = sessionlog.WhoClient
 	}
@@ -55,11 +55,11 @@ func (s *session) endRefused(err error) *end {
 func (s *session) endClientGone(err error) *end {
 	switch {
 	case s.closed:
-		return &end{who: sessionlog.WhoNobody, why: "the player closed the file"}
+		return &end{who: sessionlog.WhoNobody, cause: s.course.placed(sessionlog.FileClosed)}
 	case s.finished:
-		return &end{who: sessionlog.WhoNobody, why: "the stream came to its end and the player closed its connection"}
+		return &end{who: sessionlog.WhoNobody, cause: sessionlog.Cause{Kind: sessionlog.StreamOver, Text: "the stream came to its end and the player closed its connection"}}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &end{who: sessionlog.WhoClientTimeout, why: "the player did not finish a message in time", err: err}
+		return &end{who: sessionlog.WhoClientTimeout, cause: sessionlog.Cause{Kind: sessionlog.PlayerUnfinished}, err: err}
 	}
 	how := "closed its connection"
 	if !errors.Is(err, io.EOF) {
@@ -73,31 +73,44 @@ func (s *session) endClientGone(err error) *end {
 	default:
 		how += " without a CloseFile"
 	}
-	return &end{who: sessionlog.WhoClient, why: "the player " + how, err: err}
+	gone := s.course.placed(sessionlog.PlayerClosed)
+	gone.Text = how
+	return &end{who: sessionlog.WhoClient, cause: gone, err: err}
 }
 
 func (s *session) endOriginGone(err error) *end {
 	switch {
 	case s.closed:
-		return &end{who: sessionlog.WhoNobody, why: "the player closed the file"}
+		return &end{who: sessionlog.WhoNobody, cause: s.course.placed(sessionlog.FileClosed)}
 	case s.finished:
-		return &end{who: sessionlog.WhoNobody, why: "the stream came to its end and the origin closed its connection"}
+		return &end{who: sessionlog.WhoNobody, cause: sessionlog.Cause{Kind: sessionlog.StreamOver, Text: "the stream came to its end and the origin closed its connection"}}
 	}
-	who, how := sessionlog.WhoOrigin, "broke its connection off"
+	who, cause := sessionlog.WhoOrigin, s.ofOrigin(sessionlog.OriginClosed, 0)
+	cause.Text = "broke its connection off"
 	var syntax *mmswire.SyntaxError
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		how = "closed its connection"
+		cause.Text = "closed its connection"
 	case errors.Is(err, syscall.ECONNRESET):
-		how = "reset its connection"
+		cause.Text = "reset its connection"
 	case errors.As(err, &syntax), errors.Is(err, mmswire.ErrTooLarge):
-		how = "sent what cannot be read: " + err.Error()
+		cause.Kind, cause.Text = sessionlog.OriginUnreadable, err.Error()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		who, how = sessionlog.WhoOriginTimeout, "did not finish a message in time"
+		who, cause.Kind = sessionlog.WhoOriginTimeout, sessionlog.OriginUnfinished
 	case errors.Is(err, syscall.ETIMEDOUT):
-		who, how = sessionlog.WhoOriginTimeout, "does not answer any more (TCP keep-alive)"
+		who, cause.Kind = sessionlog.WhoOriginTimeout, sessionlog.OriginUnanswering
 	}
-	return &end{who: who, why: fmt.Sprintf("origin %s %s", s.rec.Node, how), err: err, refusal: true}
+	return &end{who: who, cause: cause, err: err, refusal: true}
+}
+
+// ofOrigin is a cause that names the origin.
+func (s *session) ofOrigin(kind sessionlog.Kind, d time.Duration) sessionlog.Cause {
+	return sessionlog.Cause{Kind: kind, Node: s.rec.Node, For: d}
+}
+
+// silentFor is the cause of a player that said nothing for as long as it may.
+func silentFor(what string, d time.Duration) sessionlog.Cause {
+	return sessionlog.Cause{Kind: sessionlog.PlayerSilent, Text: what, For: d}
 }
 
 // brokeWith marks the end of an origin connection as the origin's fault, and keeps what it was.
@@ -109,12 +122,13 @@ func (s *session) endWriteFailed(side udprelay.Side, err error) *end {
 	switch {
 	case side == sideOrigin && stalled:
 		return &end{who: sessionlog.WhoOriginTimeout, err: err,
-			why: fmt.Sprintf("origin %s took nothing for %s", s.rec.Node, s.proxy.cfg.Timeouts.Write)}
+			cause: s.ofOrigin(sessionlog.OriginStalled, s.proxy.cfg.Timeouts.Write)}
 	case side == sideOrigin:
 		return s.endOriginGone(err)
 	case stalled:
-		return &end{who: sessionlog.WhoClientTimeout, err: err,
-			why: fmt.Sprintf("the player took nothing for %s", s.proxy.cfg.Timeouts.Write)}
+		stalled := s.course.placed(sessionlog.PlayerStalled)
+		stalled.For = s.proxy.cfg.Timeouts.Write
+		return &end{who: sessionlog.WhoClientTimeout, err: err, cause: stalled}
 	}
 	return s.endClientGone(err)
 }
@@ -126,13 +140,13 @@ func (s *session) endSilent() *end {
 	case s.cut != nil:
 		return s.endWriteFailed(s.cut.side, s.cut.err)
 	case s.said.connect == nil:
-		return &end{who: sessionlog.WhoClientTimeout, why: fmt.Sprintf("no request within %s", t.FirstRequest)}
+		return &end{who: sessionlog.WhoClientTimeout, cause: silentFor("no request within", t.FirstRequest)}
 	case s.closed:
-		return &end{who: sessionlog.WhoNobody, why: "the player closed the file"}
+		return &end{who: sessionlog.WhoNobody, cause: s.course.placed(sessionlog.FileClosed)}
 	case !s.open:
-		return &end{who: sessionlog.WhoClientTimeout, why: fmt.Sprintf("no file was opened and nothing was said for %s", t.Idle)}
+		return &end{who: sessionlog.WhoClientTimeout, cause: silentFor("no file was opened and nothing was said for", t.Idle)}
 	}
-	return &end{who: sessionlog.WhoClientTimeout, why: fmt.Sprintf("nothing was said and no media came for %s", openIdle)}
+	return &end{who: sessionlog.WhoClientTimeout, cause: silentFor("nothing was said and no media came for", openIdle)}
 }
 
 const (

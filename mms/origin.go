@@ -3,6 +3,7 @@ package mms
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -97,6 +98,7 @@ func (s *session) onFileReport(mid mmswire.MID, r *mmswire.ReportOpenFile) {
 		return
 	}
 	s.open, s.fileID = true, r.OpenFileID
+	s.course.length = seconds(r.FileDuration)
 	s.refused = nil
 }
 
@@ -110,6 +112,7 @@ func (s *session) onStarted(mid mmswire.MID, hr uint32) {
 	s.refused = nil
 	s.phase = sessionlog.PhasePlay
 	s.rec.Mode = sessionlog.ModePlay
+	s.course.start(time.Now())
 }
 
 // onOriginGone deals with the end of the origin connection, or with an answer that cannot be read.
@@ -137,6 +140,7 @@ func (s *session) onEndOfStream(m mmswire.Raw, sent uint64, t *mmswire.ReportEnd
 		return
 	}
 	s.playing = false
+	s.course.stop(time.Now())
 	s.finished = !moreFollows(t) && !failed(t.HR)
 	s.broken = nil
 	if failed(t.HR) {

@@ -1,12 +1,14 @@
 package mms
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"time"
 
 	"go.uber.org/zap"
 
+	"mediagate/balancer"
 	"mediagate/internal/sessionlog"
 	"mediagate/mms/mmswire"
 	"mediagate/udprelay"
@@ -28,7 +30,8 @@ func newRecord(s *session) *sessionlog.Record {
 func (s *session) writeRecord() {
 	r := s.rec
 	s.sum(r)
-	r.End, r.Why = s.outcome()
+	state, causes := s.outcome()
+	r.Conclude(state, s.course.facts(s.media.last.Load()), causes...)
 	s.logEnd(r.End)
 	s.tap.End(r.End.String(), r.Why)
 	s.proxy.cfg.Record(r)
@@ -95,23 +98,32 @@ func (s *session) tally(r *sessionlog.Record, st udprelay.Stats) {
 		r.Drops[reason.String()] += n
 	}
 	s.noteFirst(r, st.FirstMedia)
+	if r == s.rec && st.LastMedia.After(s.course.last) {
+		s.course.last = st.LastMedia
+	}
 }
 
 // outcome is the end state with its sentence. A player that goes because nothing could be set up for it went because of
 // the refusal: that names who ended the session.
-func (s *session) outcome() (sessionlog.EndState, string) {
+func (s *session) outcome() (sessionlog.EndState, []sessionlog.Cause) {
 	state := sessionlog.EndState{Who: s.end.who, Phase: s.phase}
-	what, fault := " after a refusal: ", s.refused
+	kind, fault := sessionlog.AfterRefusal, s.refused
 	if s.rec.Mode != "" {
-		what, fault = " after an error: ", s.broken // it played: what was refused before is forgotten
+		kind, fault = sessionlog.AfterError, s.broken // it played: what was refused before is forgotten
 	}
 	if fault == nil || s.end.refusal {
-		return state, s.end.why
+		return state, []sessionlog.Cause{s.end.cause}
 	}
 	if v := judged(fault); v.who != 0 && (state.Who == sessionlog.WhoClient || state.Who == sessionlog.WhoNobody) {
 		state.Who = v.who
 	}
-	return state, s.end.why + what + fault.Error()
+	switch {
+	case errors.Is(fault, balancer.ErrNoNode):
+		kind = sessionlog.AfterNoNode
+	case errors.Is(fault, udprelay.ErrPortsExhausted):
+		kind = sessionlog.AfterNoPorts
+	}
+	return state, []sessionlog.Cause{s.end.cause, {Kind: kind, Text: fault.Error()}}
 }
 
 // noteClientLog takes the player's own figures into the record; the last report counts ([MS-MMSP] 2.2.1).

@@ -50,9 +50,10 @@ type session struct {
 	cut      *writeError // the player takes no media any more; its pump has not noticed yet
 	cutAt    time.Time
 	started  time.Time
-	phase    byte  // second letter of the end state
-	refused  error // the last refusal, for the record
-	broken   error // the error that the stream ended with, for the record
+	phase    byte   // second letter of the end state
+	refused  error  // the last refusal, for the record
+	course   course // how far what it plays has run
+	broken   error  // the error that the stream ended with, for the record
 	origins  []*peer
 	rec      *sessionlog.Record
 	reported time.Time // when its last interim record was written; at first, when it began

@@ -72,7 +72,7 @@ func stranger(b []byte) string {
 }
 
 func endStranger(e *strangerError) *end {
-	return &end{who: sessionlog.WhoClient, why: "the player spoke " + e.speaks + " to a port for MMS", err: e, refusal: true}
+	return &end{who: sessionlog.WhoClient, cause: sessionlog.Cause{Kind: sessionlog.PlayerForeign, Text: e.speaks + " to a port for MMS"}, err: e, refusal: true}
 }
 
 // firstWords is how the end of a connection is told that came before its first message.
@@ -97,7 +97,7 @@ func (p *Proxy) turnAway(conn net.Conn, err error) {
 	s := p.newSession(conn)
 	defer p.survive(s)
 	s.cancel(err)
-	s.endWith(&end{who: sessionlog.WhoResource, why: "the limit of connections is reached", err: err, refusal: true})
+	s.endWith(&end{who: sessionlog.WhoResource, cause: sessionlog.Cause{Kind: sessionlog.LimitReached}, err: err, refusal: true})
 	s.client.out.n.Add(uint64(n))
 	s.writeRecord()
 }

@@ -19,7 +19,7 @@ import (
 // end says why a session ended: who, and a sentence. The phase is added by the session.
 type end struct {
 	who   byte
-	why   string
+	cause sessionlog.Cause
 	err   error // for the log, may be nil
 	quiet bool  // the connection went on as part of another conversation, which has the record
 }
@@ -54,36 +54,34 @@ var errShutdown = errors.New("rtsp: run session: gateway shuts down")
 func endCancelled(cause error) *end {
 	var killed *killedError
 	if errors.As(cause, &killed) {
-		return &end{who: sessionlog.WhoKilled, why: "killed by " + killed.by}
+		return &end{who: sessionlog.WhoKilled, cause: sessionlog.Cause{Kind: sessionlog.Killed, Text: killed.by}}
 	}
-	return &end{who: sessionlog.WhoGateway, why: "the gateway was shut down", err: cause}
+	return &end{who: sessionlog.WhoGateway, cause: sessionlog.Cause{Kind: sessionlog.ShutDown}, err: cause}
 }
 
 func endInternal(p *panicError) *end {
-	return &end{who: sessionlog.WhoInternal, why: "a fault of the gateway itself, see its log", err: p}
+	return &end{who: sessionlog.WhoInternal, cause: sessionlog.Cause{Kind: sessionlog.Fault}, err: p}
 }
 
 func endHandedOver(other string) *end {
-	return &end{who: sessionlog.WhoNobody, why: "the connection went over to session " + other}
+	return &end{who: sessionlog.WhoNobody, cause: sessionlog.Cause{Kind: sessionlog.HandedOver, Text: other}}
 }
 
 func (s *session) endMalformed(err error) *end {
-	return &end{who: sessionlog.WhoClient, why: "the player sent what cannot be read: " + err.Error(), err: err}
+	return &end{who: sessionlog.WhoClient, cause: sessionlog.Cause{Kind: sessionlog.PlayerUnreadable, Text: err.Error()}, err: err}
 }
 
-const whyTornDown = "the player tore the session down"
-
 func (s *session) endHTTP(req *rtspwire.Request, err error) *end {
-	return &end{who: sessionlog.WhoClient, why: "the player spoke " + req.Version + ", which is no RTSP", err: err}
+	return &end{who: sessionlog.WhoClient, cause: sessionlog.Cause{Kind: sessionlog.PlayerForeign, Text: req.Version + ", which is no RTSP"}, err: err}
 }
 
 // endClientGone tells a proper end (TEARDOWN, or nothing ever set up by a player that had its answers) from a break.
 func (s *session) endClientGone(err error) *end {
 	if s.saidGoodbye() {
-		return &end{who: sessionlog.WhoNobody, why: whyTornDown}
+		return &end{who: sessionlog.WhoNobody, cause: s.course.placed(sessionlog.TornDown)}
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return &end{who: sessionlog.WhoClientTimeout, why: "the player did not finish a message in time", err: err}
+		return &end{who: sessionlog.WhoClientTimeout, cause: sessionlog.Cause{Kind: sessionlog.PlayerUnfinished}, err: err}
 	}
 	if s.unheard != nil && len(s.bound) > 0 {
 		return s.endUnheard(err)
@@ -102,64 +100,76 @@ func (s *session) endClientGone(err error) *end {
 	default:
 		how += " without a TEARDOWN"
 	}
-	return &end{who: sessionlog.WhoClient, why: "the player " + how, err: err}
+	gone := s.course.placed(sessionlog.PlayerClosed)
+	gone.Text = how
+	return &end{who: sessionlog.WhoClient, cause: gone, err: err}
 }
 
 func (s *session) endOriginGone(err error) *end {
 	if s.leftAlone() {
-		return &end{who: sessionlog.WhoClient, err: err, why: fmt.Sprintf(
-			"the player closed its connection without a TEARDOWN, and origin %s its own %s later", s.rec.Node, time.Since(s.left).Round(time.Second))}
+		return &end{who: sessionlog.WhoClient, err: err, cause: s.ofOrigin(sessionlog.PlayerLeft, time.Since(s.left))}
 	}
-	who, how := sessionlog.WhoOrigin, "broke its connection off"
+	who, cause := sessionlog.WhoOrigin, s.ofOrigin(sessionlog.OriginClosed, 0)
+	cause.Text = "broke its connection off"
 	var syntax *rtspwire.SyntaxError
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		how = "closed its connection"
+		cause.Text = "closed its connection"
 	case errors.Is(err, syscall.ECONNRESET):
-		how = "reset its connection"
+		cause.Text = "reset its connection"
 	case errors.As(err, &syntax), errors.Is(err, rtspwire.ErrTooLarge):
-		how = "sent what cannot be read: " + err.Error()
+		cause.Kind, cause.Text = sessionlog.OriginUnreadable, err.Error()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		who, how = sessionlog.WhoOriginTimeout, "did not finish a message in time"
+		who, cause.Kind = sessionlog.WhoOriginTimeout, sessionlog.OriginUnfinished
 	}
 	if s.tornDown {
-		how += " when the player had torn down another of its sessions"
+		cause.Text += " when the player had torn down another of its sessions"
 	}
-	return &end{who: who, why: fmt.Sprintf("origin %s %s", s.rec.Node, how), err: err}
+	return &end{who: who, cause: cause, err: err}
+}
+
+// ofOrigin is a cause that names the origin.
+func (s *session) ofOrigin(kind sessionlog.Kind, d time.Duration) sessionlog.Cause {
+	return sessionlog.Cause{Kind: kind, Node: s.rec.Node, For: d}
 }
 
 // endWriteFailed is a side to which nothing can be written any more.
 func (s *session) endWriteFailed(side udprelay.Side, err error) *end {
 	if side == sideOrigin {
 		if errors.Is(err, errStalled) {
-			return &end{who: sessionlog.WhoOriginTimeout, why: fmt.Sprintf("origin %s took nothing for %s", s.rec.Node, s.proxy.cfg.Timeouts.Write), err: err}
+			return &end{who: sessionlog.WhoOriginTimeout, cause: s.ofOrigin(sessionlog.OriginStalled, s.proxy.cfg.Timeouts.Write), err: err}
 		}
 		return s.endOriginGone(err)
 	}
 	if errors.Is(err, errStalled) {
-		return &end{who: sessionlog.WhoClientTimeout, why: fmt.Sprintf("the player took nothing for %s", s.proxy.cfg.Timeouts.Write), err: err}
+		stalled := s.course.placed(sessionlog.PlayerStalled)
+		stalled.For = s.proxy.cfg.Timeouts.Write
+		return &end{who: sessionlog.WhoClientTimeout, cause: stalled, err: err}
 	}
 	return s.endClientGone(err)
 }
 
 // endSilent is a session of which nothing was heard for as long as it may be silent.
 func (s *session) endSilent() *end {
-	e := &end{who: sessionlog.WhoClientTimeout}
+	e, t := &end{who: sessionlog.WhoClientTimeout}, &s.proxy.cfg.Timeouts
+	silent := func(what string, d time.Duration) {
+		e.cause = sessionlog.Cause{Kind: sessionlog.PlayerSilent, Text: what, For: d}
+	}
 	switch {
 	case !s.life.spoken && s.refused != nil:
-		e.why = fmt.Sprintf("no request that can be read within %s", s.proxy.cfg.Timeouts.FirstRequest)
+		silent("no request that can be read within", t.FirstRequest)
 	case s.lonelyGet():
-		e.why = fmt.Sprintf("the GET of a tunnel came, and no POST within %s", s.proxy.cfg.Timeouts.FirstRequest)
+		silent("the GET of a tunnel came, and no POST within", t.FirstRequest)
 	case !s.life.spoken:
-		e.why = fmt.Sprintf("no request within %s", s.proxy.cfg.Timeouts.FirstRequest)
+		silent("no request within", t.FirstRequest)
 	case len(s.bound) == 0 && s.tornDown:
-		e.who, e.why = sessionlog.WhoNobody, whyTornDown
+		e.who, e.cause = sessionlog.WhoNobody, s.course.placed(sessionlog.TornDown)
 	case len(s.bound) == 0:
-		e.why = fmt.Sprintf("nothing was set up and no request came for %s", s.proxy.cfg.Timeouts.Idle)
+		silent("nothing was set up and no request came for", t.Idle)
 	case s.client == nil:
-		e.why = fmt.Sprintf("the player closed its connection and gave no sign for %s", s.sessionTimeout()+lifeGrace)
+		silent("the player closed its connection and gave no sign for", s.sessionTimeout()+lifeGrace)
 	default:
-		e.why = fmt.Sprintf("no request, no media and no report for %s", s.sessionTimeout()+lifeGrace)
+		silent("no request, no media and no report for", s.sessionTimeout()+lifeGrace)
 	}
 	return e
 }

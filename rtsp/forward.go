@@ -85,6 +85,7 @@ func (s *session) complete(ex *exchange, resp *rtspwire.Response) {
 	if rs == nil && resp.Status < 300 && ex.in.Method != methodSetup {
 		rs = ex.implied // the origin took it for that session's
 	}
+	s.noteAnswer(ex, resp)
 	out := s.rewriteResponse(ex, resp, rs)
 	if ex.setup != nil {
 		if err := s.finishSetup(ex, rs, resp, out); err != nil {

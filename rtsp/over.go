@@ -107,14 +107,14 @@ func (s *session) endUnheard(cause error) *end {
 	if !ok {
 		who = sessionlog.WhoOrigin
 	}
-	return &end{who: who, why: "the player's TEARDOWN did not succeed: " + s.unheard.Error(), err: cause}
+	return &end{who: who, cause: sessionlog.Cause{Kind: sessionlog.TeardownFailed, Text: s.unheard.Error()}, err: cause}
 }
 
 // endOver is the proper end of a conversation that was over when something, no matter what, ended it.
-func (s *session) endOver() (sessionlog.EndState, string) {
-	why := fmt.Sprintf("origin %s closed its connection after the end of the stream", s.rec.Node)
+func (s *session) endOver() (sessionlog.EndState, sessionlog.Cause) {
+	why := sessionlog.Cause{Kind: sessionlog.StreamOver, Text: "origin " + s.rec.Node + " closed its connection after the end of the stream"}
 	if s.tornDown {
-		why = whyTornDown
+		why = s.course.placed(sessionlog.TornDown)
 	}
 	return sessionlog.EndState{Who: sessionlog.WhoNobody, Phase: s.phase}, why
 }

@@ -44,7 +44,8 @@ func (s *session) writeRecord() {
 	for _, p := range s.peers {
 		s.count(p)
 	}
-	r.End, r.Why = s.outcome()
+	state, causes := s.outcome()
+	r.Conclude(state, s.facts(), causes...)
 	s.logEnd(r.End)
 	s.tap.End(r.End.String(), r.Why)
 	s.proxy.cfg.Record(r)
@@ -138,6 +139,9 @@ func (s *session) tally(r *sessionlog.Record, m *media) {
 	st := m.use.flow.Stats()
 	addFlow(r, st)
 	addMedia(r, m, st.Media)
+	if r == s.rec { // not a snapshot: once for each flow
+		s.course.heard(st)
+	}
 	if !m.resend {
 		s.firstMedia = earliest(s.firstMedia, st.FirstMedia)
 	}
@@ -145,19 +149,27 @@ func (s *session) tally(r *sessionlog.Record, m *media) {
 
 // outcome is the end state with its sentence. A player that goes because nothing could be set up for it went because of
 // the refusal: that names who ended the session.
-func (s *session) outcome() (sessionlog.EndState, string) {
+func (s *session) outcome() (sessionlog.EndState, []sessionlog.Cause) {
 	state := sessionlog.EndState{Who: s.end.who, Phase: s.phase}
 	if !s.over.IsZero() && s.end.who != sessionlog.WhoInternal {
-		return s.endOver()
+		state, why := s.endOver()
+		return state, []sessionlog.Cause{why}
 	}
 	gone := s.end.who == sessionlog.WhoClient || s.end.who == sessionlog.WhoClientTimeout
-	if s.refused == nil || !gone || s.rec.Transport != "" || errors.Is(s.end.err, s.refused) {
-		return state, s.end.why // the last is a refusal that ended it: why says so
+	if !gone || s.rec.Transport != "" {
+		return state, []sessionlog.Cause{s.end.cause}
+	}
+	if s.refused == nil && s.declined.Kind != "" {
+		state.Who = sessionlog.WhoOrigin
+		return state, []sessionlog.Cause{s.end.cause, s.declined}
+	}
+	if s.refused == nil || errors.Is(s.end.err, s.refused) {
+		return state, []sessionlog.Cause{s.end.cause} // the last is a refusal that ended it: it says so
 	}
 	if who, ok := blame(s.refused); ok {
 		state.Who = who
 	}
-	return state, s.end.why + " after a refusal: " + s.refused.Error()
+	return state, []sessionlog.Cause{s.end.cause, afterRefusal(s.refused)}
 }
 
 func earliest(a, b time.Time) time.Time {

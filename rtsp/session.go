@@ -68,8 +68,10 @@ type session struct {
 	over       time.Time // when all that there was came to its proper end; zero: it has not, or the player has asked for more
 	left       time.Time // when the player's connection closed, of a detached conversation
 	described  description
-	published  bool      // the client has announced a presentation of its own
-	half       *postHalf // the connection is a POST that waits for its tunnel
+	course     course           // how far what it plays has run
+	declined   sessionlog.Cause // the origin's last error, when nothing else came after it; zero: none
+	published  bool             // the client has announced a presentation of its own
+	half       *postHalf        // the connection is a POST that waits for its tunnel
 	halfKey    tunnelKey
 	halfUntil  time.Time
 	taken      <-chan struct{} // of half

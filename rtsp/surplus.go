@@ -28,7 +28,7 @@ func (s *session) firstWords() string {
 }
 
 func endBusy(err error) *end {
-	return &end{who: sessionlog.WhoResource, why: "the limit of connections is reached", err: err}
+	return &end{who: sessionlog.WhoResource, cause: sessionlog.Cause{Kind: sessionlog.LimitReached}, err: err}
 }
 
 // turnAway answers a connection that is not served, without a goroutine of its own, and writes the record of one over the

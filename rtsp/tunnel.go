@@ -185,7 +185,7 @@ func (s *session) refuseTunnel(err error) {
 	if !ok {
 		who = sessionlog.WhoClient
 	}
-	s.endWith(&end{who: who, why: "a tunnel was refused: " + err.Error(), err: err})
+	s.endWith(&end{who: who, cause: sessionlog.Cause{Kind: sessionlog.TunnelRefused, Text: err.Error()}, err: err})
 }
 
 // httpAnswer is an error in HTTP, with a sentence for who reads it.

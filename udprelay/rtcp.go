@@ -33,6 +33,8 @@ type rtcpInfo struct {
 	nacks uint64
 	// The report block with the highest cumulative loss.
 	reported     bool
+	blocks       uint64 // report blocks
+	empty        bool   // a receiver report without one: nothing has reached its sender yet (RFC 3550, section 6.4.2)
 	lost         uint32
 	fractionLost uint8
 	// whole: the parts fill the datagram exactly. Reports of a packet that is not are not believed: an encrypted
@@ -90,6 +92,7 @@ func (i *rtcpInfo) part(b []byte) {
 			i.reports(count, body[senderInfo:])
 		}
 	case rtcpRR:
+		i.empty = i.empty || count == 0
 		i.reports(count, body)
 	case rtcpRTPFB, rtcpPSFB:
 		if len(body) < 4 {
@@ -105,6 +108,7 @@ func (i *rtcpInfo) part(b []byte) {
 // reports reads report blocks. RFC 3550, section 6.4.1: SSRC, 8 bits fraction lost, 24 bits signed cumulative loss.
 func (i *rtcpInfo) reports(count int, b []byte) {
 	for ; count > 0 && len(b) >= reportBlock; count-- {
+		i.blocks++
 		i.add(binary.BigEndian.Uint32(b))
 		word := binary.BigEndian.Uint32(b[4:])
 		lost := word & 0xffffff

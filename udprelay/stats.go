@@ -22,6 +22,9 @@ type Stats struct {
 	// last report (RFC 3550, section 6.4.1).
 	RTCPLost         uint64
 	RTCPFractionLost float64
+	// Reports counts the blocks in the receiver's reports, each of which says that media reached it; EmptyReports the
+	// receiver reports without one (RFC 3550, section 6.4.2).
+	Reports, EmptyReports uint64
 	// ResendRequests counts the receiver's requests to send packets again: generic NACKs (RFC 4585, section 6.2.1) and
 	// RequestPacketListResend ([MS-MMSP] 2.2.5).
 	ResendRequests uint64
@@ -83,6 +86,8 @@ type reports struct {
 	lost     atomic.Uint64
 	fraction atomic.Uint32 // in 1/256
 	nacks    atomic.Uint64
+	blocks   atomic.Uint64
+	empty    atomic.Uint64
 }
 
 func (r *reports) note(info *rtcpInfo) {
@@ -90,6 +95,10 @@ func (r *reports) note(info *rtcpInfo) {
 		return
 	}
 	r.nacks.Add(info.nacks)
+	r.blocks.Add(info.blocks)
+	if info.empty && !info.reported {
+		r.empty.Add(1)
+	}
 	if !info.reported {
 		return
 	}
@@ -112,6 +121,8 @@ func (f *Flow) Stats() Stats {
 		Media:            f.meter.Stats(),
 		RTCPLost:         f.reports.lost.Load(),
 		RTCPFractionLost: float64(f.reports.fraction.Load()) / 256,
+		Reports:          f.reports.blocks.Load(),
+		EmptyReports:     f.reports.empty.Load(),
 		ResendRequests:   f.reports.nacks.Load(),
 		ClientICMP:       f.icmp[Client].icmp(), OriginICMP: f.icmp[Origin].icmp(),
 		Drops: f.drops.counts(),

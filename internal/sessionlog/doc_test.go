@@ -96,6 +96,23 @@ func TestPaperHasEveryEndState(t *testing.T) {
 	}
 }
 
+// TestPaperHasEveryCause: with the words of its sentence, and what to look at.
+func TestPaperHasEveryCause(t *testing.T) {
+	var want []string
+	for _, s := range sentences {
+		want = append(want, string(s.kind))
+	}
+	got, rest := rows(t, "Causes")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("causes of the code (-) and of %s (+):\n%s", paper, diff)
+	}
+	for i, r := range rest {
+		if sentence, look, _ := strings.Cut(r, " | "); sentence != sentences[i].text || look == "" {
+			t.Errorf("`%s`: %q is not the code's %q and something to look at", got[i], r, sentences[i].text)
+		}
+	}
+}
+
 func TestPaperHasTheVersionAndTheExample(t *testing.T) {
 	data, err := os.ReadFile(paper)
 	if err != nil {

@@ -76,6 +76,7 @@ type Record struct {
 	Ladder     []Step   `json:"ladder"` // oldest first; the gateway fills it in
 	End        EndState `json:"end"`
 	Why        string   `json:"why"`
+	Causes     []Kind   `json:"causes"` // see Conclude; the kinds that Why was made of, the one that ended it first
 	Interim    bool     `json:"interim"`
 }
 
@@ -121,6 +122,9 @@ func (r *Record) Append(b []byte) ([]byte, error) {
 	}
 	if c.NodesTried == nil {
 		c.NodesTried = []string{}
+	}
+	if c.Causes == nil {
+		c.Causes = []Kind{}
 	}
 	c.Ladder = tidySteps(c.Ladder)
 	buf := bytes.NewBuffer(b)

@@ -48,6 +48,7 @@ func full() *Record {
 			Why: "the client closed its connection", Start: Stamp{start.Add(-10 * time.Second)},
 		}},
 		End: EndState{WhoClient, PhasePlay}, Why: "the client closed its connection",
+		Causes: []Kind{PlayerClosed, Stranger},
 	}
 }
 
