@@ -213,5 +213,7 @@ func (p *Proxy) hand(s *session) {
 		zap.String("url", r.URL), zap.Duration("duration", time.Duration(r.Duration)))
 	p.live.Add(-1)
 	s.tap.End(r.End.String(), r.Why)
+	s.telling.Lock()
+	defer s.telling.Unlock()
 	p.cfg.Record(r)
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -14,7 +15,7 @@ import (
 )
 
 // session is what one record tells: the requests of one player from the first until none has been under way for a while.
-// Its fields are guarded by Proxy.mu.
+// Its fields are guarded by Proxy.mu, but for telling.
 type session struct {
 	proxy  *Proxy
 	player *player
@@ -30,6 +31,7 @@ type session struct {
 	streaming int // responses with media among them
 	linger    time.Duration
 	timer     *time.Timer
+	telling   sync.Mutex             // held while a record is handed over, so that none comes after the last; taken before Proxy.mu
 	interim   *time.Timer            // nil: no record before the end
 	exchanges map[*exchange]struct{} // under way
 	links     map[*link]struct{}     // connections whose last request was the session's

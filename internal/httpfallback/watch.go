@@ -86,6 +86,8 @@ func (s *session) snapshotLocked(now time.Time) *sessionlog.Record {
 
 // report writes the record of a session that is long.
 func (p *Proxy) report(s *session) {
+	s.telling.Lock()
+	defer s.telling.Unlock()
 	p.mu.Lock()
 	if s.ended {
 		p.mu.Unlock()
