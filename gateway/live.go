@@ -40,7 +40,18 @@ func (l live) Drops() map[string]uint64 {
 func (l live) Loops() []metrics.Loop {
 	var all []metrics.Loop
 	for _, each := range l.g.relay.Load().Loops {
-		all = append(all, metrics.Loop{Busy: each.Busy, Packets: each.Packets, Dropped: each.KernelDropped})
+		all = append(all, metrics.Loop{Busy: each.Busy, Packets: each.Packets, Led: each.Led, Calls: each.Batches, Dropped: each.KernelDropped})
 	}
 	return all
+}
+
+// Flows are those whose ports are not free.
+func (l live) Flows() int { return l.g.relay.InUse() }
+
+// RecordsDropped are the lines that the session logs lost.
+func (l live) RecordsDropped() (n uint64) {
+	for _, w := range l.g.logs() {
+		n += w.Dropped()
+	}
+	return n
 }

@@ -33,7 +33,7 @@ func newRun() *cobra.Command {
 			"and HTTP on port 80 of every address. The port in --origin is the server's RTSP port; its MMS port is 1755, its\n" +
 			"HTTP port 80.\n\n" +
 			"SIGTERM and SIGINT drain: no new sessions, present ones run on until timeouts.drain is over; a second one\n" +
-			"stops now. SIGHUP opens the session log anew after it was rotated; it does not read the configuration again\n" +
+			"stops now. SIGHUP or SIGUSR1 opens the session log anew after it was rotated; it does not read the configuration again\n" +
 			"in this version.\n\n" +
 			"The log goes to standard error, session records to sessions.log (standard output unless the file says\n" +
 			"otherwise). The exit code is 0 after a stop that was asked for, 1 after a fault.",
@@ -139,7 +139,7 @@ func serve(ctx context.Context, cfg *config.Config, log *zap.Logger) error {
 	}
 	// Room for one signal of each kind that matters; what comes on top says nothing new.
 	signals := make(chan os.Signal, 3)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
 	defer signal.Stop(signals)
 	return supervise(ctx, g, time.Duration(cfg.Timeouts.Drain), signals, log)
 }
@@ -168,7 +168,7 @@ func supervise(ctx context.Context, g runner, drain time.Duration, signals <-cha
 			return err
 		case sig := <-signals:
 			switch {
-			case sig == syscall.SIGHUP:
+			case sig == syscall.SIGHUP || sig == syscall.SIGUSR1:
 				reopen(g, log)
 			case draining || !isReady(g):
 				log.Info("stopping now", zap.Stringer("signal", sig))

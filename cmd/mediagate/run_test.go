@@ -82,6 +82,7 @@ func TestSupervise(t *testing.T) {
 		{"sessions outlast the drain", false, time.Hour, []at{{1, syscall.SIGTERM}}, 31, false, 0},
 		{"second signal", false, time.Hour, []at{{1, syscall.SIGTERM}, {3, syscall.SIGINT}}, 3, false, 0},
 		{"hangup", false, 0, []at{{1, syscall.SIGHUP}, {2, syscall.SIGHUP}, {3, syscall.SIGTERM}}, 3, true, 2},
+		{"user signal", false, 0, []at{{1, syscall.SIGUSR1}, {3, syscall.SIGTERM}}, 3, true, 1},
 		{"hangup while draining", false, 5 * time.Second, []at{{1, syscall.SIGTERM}, {2, syscall.SIGHUP}}, 6, true, 1},
 		{"before it is ready", true, time.Hour, []at{{1, syscall.SIGTERM}}, 1, false, 0},
 	}

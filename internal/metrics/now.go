@@ -11,6 +11,10 @@ type Live interface {
 	Drops() map[string]uint64
 	// Loops are the event loops of the relay; none with the plain engine.
 	Loops() []Loop
+	// Flows are the flows whose media ports are not free: those of sessions, and for a while those that have ended.
+	Flows() int
+	// RecordsDropped is how many lines of session logs were lost since the start.
+	RecordsDropped() uint64
 }
 
 // Service is one service of a node.
@@ -22,8 +26,10 @@ type Service struct {
 
 // Loop is one event loop of the relay.
 type Loop struct {
-	Busy             float64 // share of the last second, 0 to 1
-	Packets, Dropped uint64  // since the start; dropped by the kernel because the loop had not read them
+	Busy float64 // share of the last second, 0 to 1
+	// Since the start: read; read by the socket that receives for all flows; calls that sent; dropped by the kernel because
+	// the loop had not read them.
+	Packets, Led, Calls, Dropped uint64
 }
 
 var (
@@ -33,6 +39,10 @@ var (
 	strangers = prometheus.NewDesc("mediagate_stray_packets_total", "Packets to media ports that belong to no session, by reason.", []string{"reason"}, nil)
 	busy      = prometheus.NewDesc("mediagate_relay_loop_busy_ratio", "Share of the last second that the busiest event loop of the relay worked.", nil, nil)
 	moved     = prometheus.NewDesc("mediagate_relay_packets_total", "Packets that the event loops of the relay have read.", nil, nil)
+	led       = prometheus.NewDesc("mediagate_relay_steered_packets_total", "Packets that the kernel led to the socket that receives for all flows.", nil, nil)
+	calls     = prometheus.NewDesc("mediagate_relay_send_calls_total", "System calls in which the event loops of the relay have sent.", nil, nil)
+	flows     = prometheus.NewDesc("mediagate_relay_flows", "Media flows whose ports are not free.", nil, nil)
+	unwritten = prometheus.NewDesc("mediagate_session_log_dropped_records_total", "Lines of session logs that were lost: the disk was full, a pipe was not read.", nil, nil)
 	queue     = prometheus.NewDesc("mediagate_relay_kernel_dropped_packets_total", "Packets that the kernel dropped because the relay had not read those before.", nil, nil)
 )
 
@@ -41,7 +51,7 @@ type now struct{ live Live }
 
 // Describe tells what there may be.
 func (*now) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{running, usable, onNode, strangers, busy, moved, queue} {
+	for _, d := range []*prometheus.Desc{running, usable, onNode, strangers, busy, moved, led, calls, queue, flows, unwritten} {
 		to <- d
 	}
 }
@@ -72,16 +82,21 @@ func (n *now) Collect(to chan<- prometheus.Metric) {
 	for reason, count := range n.live.Drops() {
 		counter(strangers, count, reason)
 	}
+	gauge(flows, float64(n.live.Flows()))
+	counter(unwritten, n.live.RecordsDropped())
 	loops := n.live.Loops()
 	if len(loops) == 0 {
 		return
 	}
 	var most float64
-	var packets, dropped uint64
+	var sum Loop
 	for _, l := range loops {
-		most, packets, dropped = max(most, l.Busy), packets+l.Packets, dropped+l.Dropped
+		most = max(most, l.Busy)
+		sum.Packets, sum.Led, sum.Calls, sum.Dropped = sum.Packets+l.Packets, sum.Led+l.Led, sum.Calls+l.Calls, sum.Dropped+l.Dropped
 	}
 	gauge(busy, most)
-	counter(moved, packets)
-	counter(queue, dropped)
+	counter(moved, sum.Packets)
+	counter(led, sum.Led)
+	counter(calls, sum.Calls)
+	counter(queue, sum.Dropped)
 }

@@ -120,8 +120,9 @@ func (w *Writer) write(line []byte, t *tally, records uint64) {
 		}
 		return
 	}
-	if t.lost > 0 {
-		w.logger.Warn("session log is written again", zap.Uint64("lost", t.lost))
+	// A reader that has taken half of what waited is back; one that takes a line now and then is not worth a line each.
+	if t.lost > 0 || w.blocked.Load() > 0 && len(w.queue) <= queueLength/2 {
+		w.logger.Warn("session log is written again", zap.Uint64("lost", t.lost+w.blocked.Swap(0)))
 	}
 	*t = tally{}
 }

@@ -31,6 +31,7 @@ type Writer struct {
 	stop    chan struct{} // closed by Close
 	timeout time.Duration
 	dropped atomic.Uint64
+	blocked atomic.Uint64        // dropped since the queue was found full, 0 if it is not
 	next    atomic.Pointer[file] // opened by Reopen, not yet taken by the goroutine
 
 	mu     sync.RWMutex // write side: Close; read side: Write, so that nothing is queued after the last drain
@@ -116,6 +117,9 @@ func (w *Writer) Write(r *Record) {
 	case w.queue <- line:
 	default:
 		w.dropped.Add(1)
+		if w.blocked.Add(1) == 1 { // the others are told when it goes on
+			w.logger.Error("session log is not taken fast enough, records are dropped", zap.Int("waiting", queueLength))
+		}
 	}
 }
 
