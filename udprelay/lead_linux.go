@@ -65,17 +65,20 @@ func leader(family, buffer int) (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("open socket: %w", err)
 	}
-	level, told, transparent := unix.SOL_IP, unix.IP_RECVORIGDSTADDR, unix.IP_TRANSPARENT
-	var any unix.Sockaddr = &unix.SockaddrInet4{}
+	level, told, transparent, free := unix.SOL_IP, unix.IP_RECVORIGDSTADDR, unix.IP_TRANSPARENT, unix.IP_FREEBIND
+	// At the loopback nobody outside reaches it unasked; the address makes no difference to what is led. Free, for the loopback may be down.
+	var local unix.Sockaddr = &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
 	if family == unix.AF_INET6 {
-		level, told, transparent, any = unix.SOL_IPV6, unix.IPV6_RECVORIGDSTADDR, unix.IPV6_TRANSPARENT, &unix.SockaddrInet6{}
+		level, told, transparent, free = unix.SOL_IPV6, unix.IPV6_RECVORIGDSTADDR, unix.IPV6_TRANSPARENT, unix.IPV6_FREEBIND
+		local = &unix.SockaddrInet6{Addr: netip.IPv6Loopback().As16()}
 		err = unix.SetsockoptInt(fd, level, unix.IPV6_V6ONLY, 1)
 	}
 	_ = unix.SetsockoptInt(fd, level, transparent, 1)
+	_ = unix.SetsockoptInt(fd, level, free, 1)
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, buffer) != nil {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, buffer)
 	}
-	if err = errors.Join(err, unix.SetsockoptInt(fd, level, told, 1), unix.Bind(fd, any)); err != nil {
+	if err = errors.Join(err, unix.SetsockoptInt(fd, level, told, 1), unix.Bind(fd, local)); err != nil {
 		_ = unix.Close(fd)
 		return -1, fmt.Errorf("prepare socket: %w", err)
 	}
