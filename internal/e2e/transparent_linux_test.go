@@ -101,10 +101,10 @@ func (s *transparentStage) judgeBorrowed(t *testing.T, who string) {
 // TestTransparent: real players over every protocol, both families. The origins
 // know nobody but the client, and every datagram they send goes to its own port.
 func TestTransparent(t *testing.T) {
-	lab.Need(t, "ffmpeg", "gst-launch-1.0", "vlc", "tshark", "nft")
+	lab.Need(t, "ffmpeg", "gst-launch-1.0", "vlc", "tshark", "nft", "curl")
 	sample := lab.SampleASF(t)
 	kinds := []lab.MMSKind{lab.VLC("mmsu"), lab.VLC("mmst"), lab.FFmpegMMS(), lab.FFmpegMMSH(), lab.VLCHTTP("mmsh")}
-	s := newTransparentStage(t, sample, append(filesOf(kinds), "sample.wmv"), "")
+	s := newTransparentStage(t, sample, append(filesOf(kinds), "sample.wmv"), "admin: {listen: \"127.0.0.1:9554\"}\n")
 	links := []*lab.Capture{lab.StartCapture(t, s.Origins[0], lab.HostLink, "udp"), lab.StartCapture(t, s.Origins[1], lab.HostLink, "udp")}
 	for _, at := range []netip.Addr{s.GatewayClient, s.GatewayClient6} {
 		for _, kind := range []lab.PlayerKind{lab.FFmpeg("udp"), lab.FFmpeg("tcp"), lab.GStreamerASF("udp"), lab.GStreamerASF("tcp")} {
@@ -116,10 +116,32 @@ func TestTransparent(t *testing.T) {
 	if seen[s.ClientAddr] < 5 || seen[s.ClientAddr6] < 5 || len(seen) != 2 {
 		t.Errorf("the origins saw %v, want the client alone", seen)
 	}
+	s.judgeLed(t)
 	s.judgeLinks(t, links)
 	s.CheckForwardsNothing(t)
 	if rules := s.Gateway.Run("nft", "list", "ruleset"); strings.Contains(rules, "type nat") || strings.Contains(rules, "refused_media packets 1") {
 		t.Errorf("rules: %s", rules)
+	}
+}
+
+// judgeLed: what the origins sent to clients came by the one socket that each loop has for all flows.
+func (s *transparentStage) judgeLed(t *testing.T) {
+	t.Helper()
+	if lab.Engine() == "plain" {
+		return // it has a socket for each flow
+	}
+	var came, led uint64
+	for _, r := range lab.Records(t, s.gw.Records) {
+		if r.Transport == "udp" {
+			came += r.FromOrigin.Packets
+		}
+	}
+	page := s.Gateway.Run("curl", "--silent", "http://127.0.0.1:9554/metrics")
+	if _, rest, ok := strings.Cut(page, "\nmediagate_relay_steered_packets_total "); ok {
+		_, _ = fmt.Sscan(rest, &led)
+	}
+	if came < 100 || led < came {
+		t.Errorf("%d datagrams came from the origins, %d of them were led to the loops", came, led)
 	}
 }
 
