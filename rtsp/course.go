@@ -66,6 +66,9 @@ func (c *course) placed(kind sessionlog.Kind) sessionlog.Cause {
 	return sessionlog.Cause{Kind: kind, At: at, Length: c.length, Placed: c.known}
 }
 
+// played says that media was to run at some time.
+func (c *course) played() bool { return !c.since.IsZero() || c.ran > 0 }
+
 // heard takes over what a flow tells.
 func (c *course) heard(st udprelay.Stats) {
 	c.reports += st.Reports

@@ -156,7 +156,7 @@ func (s *session) outcome() (sessionlog.EndState, []sessionlog.Cause) {
 		return state, []sessionlog.Cause{why}
 	}
 	gone := s.end.who == sessionlog.WhoClient || s.end.who == sessionlog.WhoClientTimeout
-	if !gone || s.rec.Transport != "" {
+	if !gone || s.course.played() || s.rec.Transport != "" && !errors.Is(s.refused, udprelay.ErrPortsExhausted) {
 		return state, []sessionlog.Cause{s.end.cause}
 	}
 	if s.refused == nil && s.declined.Kind != "" {

@@ -159,7 +159,7 @@ func (b *Book) Close() error {
 	}
 	b.mu.Unlock()
 	for _, s := range left {
-		s.stop()
+		s.stop("")
 	}
 	b.wg.Wait()
 	return nil

@@ -11,6 +11,9 @@ import (
 
 // Blocks and options of pcapng (draft-ietf-opsawg-pcapng, sections 3.5 and 4). The writer of gopacket's pcapgo knows no
 // comment of a packet and no names, so the blocks are written here, the packets in them by gopacket.
+// maxWords is the most bytes of how a session ended: an option has 65535 at most, and why may have what came from outside.
+const maxWords = 2048
+
 const (
 	blockSection    = 0x0a0d0d0a
 	blockInterface  = 1
@@ -142,12 +145,15 @@ func (f *file) frame(fr *frame) {
 	f.packets++
 }
 
-// end writes how many packets there was no room for.
-func (f *file) end(lost uint64) {
+// end writes how many packets there was no room for, and how the session ended, if it did.
+func (f *file) end(lost uint64, words string) {
 	le := binary.LittleEndian
 	b := le.AppendUint32(nil, uint32(Client))
 	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0) // when is not said
 	b = option(b, optionComment, []byte("packets of both sides that the capture had no room for"))
+	if words != "" {
+		b = option(b, optionComment, []byte(words[:min(len(words), maxWords)]))
+	}
 	b = option(b, optionIfDrop, le.AppendUint64(nil, lost))
 	f.block(blockStatistics, option(b, optionEnd, nil))
 	f.flush()

@@ -60,6 +60,7 @@ type recording struct {
 	held  int // bytes in queue
 	room  int // packets that queue may have
 	lost  uint64
+	words string // how the session ended
 }
 
 func newRecording(opt Options, room int) *recording {
@@ -103,10 +104,20 @@ func (r *recording) next(empty []frame) []frame {
 	return all
 }
 
-func (r *recording) dropped() uint64 {
+func (r *recording) closing() (lost uint64, words string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.lost
+	return r.lost, r.words
+}
+
+// conclude is finish when the session has ended, and in what way.
+func (r *recording) conclude(words string) {
+	r.mu.Lock()
+	if words != "" {
+		r.words = words
+	}
+	r.mu.Unlock()
+	r.finish()
 }
 
 // finish ends the recording; what waits is still written.
@@ -143,7 +154,7 @@ func (r *recording) write(w io.Writer, about *About, facts func() Facts) error {
 		out.flush()
 		last = last || out.packets >= r.opt.Packets || out.bytes >= r.opt.Bytes || out.err != nil
 	}
-	out.end(r.dropped())
+	out.end(r.closing())
 	return out.err
 }
 

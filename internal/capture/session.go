@@ -74,15 +74,19 @@ func (s *Session) End(state, why string) {
 	if s == nil {
 		return
 	}
-	s.stop()
+	words := ""
+	if state != "" { // else it has no record, or has been told of before
+		words = "session ended " + state + ": " + why
+	}
+	s.stop(words)
 	s.book.forget(s)
 	if s.book.cfg.Flight.wanted(state) {
 		s.book.post(func() { s.writeFlight(state, why) })
 	}
 }
 
-// stop ends the recordings.
-func (s *Session) stop() {
+// stop ends the recordings; words, if any, are written at their ends.
+func (s *Session) stop(words string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = true
@@ -92,7 +96,7 @@ func (s *Session) stop() {
 	}
 	s.waiting = nil
 	for _, r := range s.recordings() {
-		r.finish()
+		r.conclude(words)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 // decoder is all that one call of Read remembers.
 type decoder struct {
 	lim     Limits
+	told    string // what the gateway wrote into the file of its session's end
 	rep     *Report
 	frags   fragments
 	conns   map[connKey]*conn
@@ -70,6 +71,12 @@ func Read(r io.Reader, lim Limits) (*Report, error) {
 		for addr, name := range ng.names {
 			d.rep.File.Names[addr.String()] = name
 		}
+	}
+	switch f := src.(type) {
+	case *pcapng:
+		d.told = f.told
+	case *trace:
+		d.told = f.told
 	}
 	d.finish()
 	return d.rep, nil

@@ -206,6 +206,7 @@ func (r *Reports) add(count, kind byte, b []byte) {
 func (r *Reports) blocks(count byte, b []byte) {
 	for ; count > 0 && len(b) >= 24; count, b = count-1, b[24:] {
 		lost := int64(int32(binary.BigEndian.Uint32(b[4:])<<8) >> 8) // 24 bits with a sign
+		r.known++
 		r.Lost = max(r.Lost, lost)
 		r.Fraction = max(r.Fraction, float64(b[4])/256)
 		r.Jitter = max(r.Jitter, binary.BigEndian.Uint32(b[12:]))

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/bits"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -18,6 +19,7 @@ const (
 	blockOld       = 2
 	blockSimple    = 3
 	blockNames     = 4
+	blockStats     = 5
 	blockPacket    = 6
 )
 
@@ -35,6 +37,7 @@ type pcapng struct {
 	units  []unit // of the interfaces of this section
 	first  int    // index in ifaces of the first of this section
 	names  map[netip.Addr]string
+	told   string // how the session ended that the file is of, as the gateway wrote it
 	limit  int
 	blocks int
 	last   time.Time // simple packet blocks have no time
@@ -85,6 +88,8 @@ func (p *pcapng) next() (packet, error) {
 			err = p.addInterface(body)
 		case blockNames:
 			p.addNames(body)
+		case blockStats:
+			p.addTold(body)
 		case blockPacket:
 			k, ok, err = p.enhanced(body, 20)
 		case blockOld:
@@ -127,7 +132,7 @@ func (p *pcapng) block() (kind uint32, body []byte, err error) {
 		if kind == blockPacket || kind == blockOld || kind == blockSimple {
 			limit += uint32(p.limit)
 		}
-		if kind == blockSection || kind == 0 || kind > blockPacket || size > limit || kind == 5 {
+		if kind == blockSection || kind == 0 || kind > blockPacket || size > limit {
 			if err := p.skip(int64(size) - 8); err != nil {
 				return 0, nil, p.cut()
 			}
@@ -190,6 +195,20 @@ func resolution(v byte) uint64 {
 		per *= 10
 	}
 	return per
+}
+
+// addTold reads an interface statistics block, for what the gateway says there of the session that the file is of
+// (docs/capture.md).
+func (p *pcapng) addTold(b []byte) {
+	const head = 12 // interface and time
+	if len(b) < head {
+		return
+	}
+	p.options(b[head:], func(code uint16, v []byte) {
+		if words, ok := strings.CutPrefix(string(v), "session ended "); ok && code == 1 { // opt_comment
+			p.told = clean(words, 2048)
+		}
+	})
 }
 
 // addNames reads a name resolution block: whose addresses are whose.

@@ -171,6 +171,8 @@ type Reports struct {
 	Jitter    uint32  `json:"jitter"`         // the highest, in units of the RTP clock
 	Nacked    int     `json:"nacked"`         // packets that were asked for again
 	Byes      int     `json:"byes"`
+
+	known int // blocks: each says that media came
 }
 
 // Resend are requests of MMS to send packets again ([MS-MMSP] 2.2.5).

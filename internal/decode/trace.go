@@ -28,6 +28,7 @@ type trace struct {
 	holds bool
 	seq   map[[2]netip.AddrPort]uint32
 	ready []packet
+	told  string // how the session ended that the file is of
 }
 
 func newTrace(r *bufio.Reader) (*trace, error) {
@@ -66,6 +67,11 @@ func (t *trace) next() (packet, error) {
 		line, err := t.line()
 		if err != nil {
 			return packet{}, err
+		}
+		for _, word := range []string{"end: ", "why: "} {
+			if value, ok := strings.CutPrefix(line, word); ok && len(t.seq) == 0 {
+				t.told = strings.TrimPrefix(t.told+": "+clean(value, 2048), ": ")
+			}
 		}
 		if !strings.HasPrefix(line, "@ ") || !strings.Contains(line, " message, ") {
 			continue

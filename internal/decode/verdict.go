@@ -67,6 +67,7 @@ func (d *decoder) judge() {
 	if d.rep.File.Cut != "" {
 		d.find(levelWarning, "file-cut", 0, "%s; what came before it was read", d.rep.File.Cut)
 	}
+	d.judgeTold()
 	for _, c := range d.rep.Conversations {
 		d.judgeRefusals(c)
 		d.judgeEnd(c)
@@ -85,6 +86,17 @@ func (d *decoder) judge() {
 	})
 	if len(d.rep.Conversations) == 0 {
 		d.find(levelNote, "nothing", 0, "no conversation of RTSP, MMS or Windows Media HTTP in this capture")
+	}
+}
+
+// judgeTold repeats what the gateway wrote of the session that the file is of. It saw what no capture has.
+func (d *decoder) judgeTold() {
+	switch {
+	case d.told == "":
+	case strings.HasPrefix(d.told, "-"): // a proper end
+		d.find(levelNote, "told", 0, "the gateway says of this session: %s", d.told)
+	default:
+		d.find(levelWarning, "told", 0, "the gateway says of this session: %s", d.told)
 	}
 }
 

@@ -36,6 +36,7 @@ type Settings struct {
 	Timeouts    map[string]string
 	Records     string // path of the session records; StartGateway fills it
 	W3CLog      string // path of the log of Windows Media Services
+	Captures    string // folder to which each session's capture is written
 }
 
 // YAML is the configuration file.
@@ -66,6 +67,9 @@ func (s Settings) YAML() string {
 	s.relay(&b)
 	section(&b, "limits", s.Limits)
 	section(&b, "timeouts", s.Timeouts)
+	if s.Captures != "" {
+		fmt.Fprintf(&b, "capture: {dir: %q, rules: [{name: all, url: \"*\"}]}\n", s.Captures)
+	}
 	return b.String()
 }
 

@@ -45,6 +45,7 @@ type Record struct {
 	NodesTried     []string          `json:"nodes_tried"`
 	End            string            `json:"end"`
 	Why            string            `json:"why"`
+	Causes         []string          `json:"causes"`
 	Interim        bool              `json:"interim"`
 	Ladder         []Step            `json:"ladder"`
 }

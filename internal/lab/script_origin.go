@@ -29,6 +29,7 @@ type Script struct {
 	At     string // method, "" for right after accept
 	After  bool   // answer it first; for PLAY, media runs for a moment before the end
 	Ending Ending
+	Mute   bool // PLAY is answered and nothing is sent
 	Flood  bool // PLAY sends 20 MB a second until the connection ends
 }
 
@@ -118,7 +119,7 @@ func (o *ScriptOrigin) serve(c *net.TCPConn) {
 		if _, err := c.Write([]byte(answer(method, url, header))); err != nil {
 			return
 		}
-		if method == "PLAY" {
+		if method == "PLAY" && !o.script.Mute {
 			play(c, o.script.Flood)
 		}
 		if last {

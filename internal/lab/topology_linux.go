@@ -70,6 +70,24 @@ func (h *Host) BlockUDP() {
 		"add rule inet lab in meta l4proto udp drop")
 }
 
+// BlockUDPFrom makes the host drop every UDP datagram that comes from a port.
+func (h *Host) BlockUDPFrom(port uint16) {
+	h.t.Helper()
+	Need(h.t, "nft")
+	h.Run("nft", fmt.Sprintf("add table inet lab; add chain inet lab in { type filter hook input priority 0; }; "+
+		"add rule inet lab in udp sport %d drop", port))
+}
+
+// MapTo makes the host, a router, a NAT for connections to a TCP port and datagrams to a range of UDP ports: they leave
+// with its address, and from other ports than they came from.
+func (h *Host) MapTo(control, first, last uint16) {
+	h.t.Helper()
+	Need(h.t, "nft")
+	h.Run("nft", fmt.Sprintf("add table ip labnat; add chain ip labnat out { type nat hook postrouting priority 100; }; "+
+		"add rule ip labnat out tcp dport %d masquerade; "+
+		"add rule ip labnat out udp dport %d-%d masquerade to :40000-40999 fully-random", control, first, last))
+}
+
 // LoseUDP makes the host lose each n-th UDP datagram that comes from a port: a
 // link of that loss, the same in each run. (A netem of tc would do, but not
 // every kernel has it.)

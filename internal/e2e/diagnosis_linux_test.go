@@ -1,0 +1,76 @@
+package e2e
+
+import (
+	"encoding/hex"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"mediagate/internal/lab"
+)
+
+// strangers sends what looks like media from an address that no session has to
+// ports of a gateway's side of the origins, on loopback.
+func strangers(t *testing.T, from, to uint16) {
+	t.Helper()
+	stray, err := hex.DecodeString(lab.Stray)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(lab.Loopback(t), 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for port := from; port <= to; port++ {
+		for range 5 {
+			if _, err := conn.WriteToUDPAddrPort(stray, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestNetnsDiagnosis: what fails on the way. Three gateways on one host, of which
+// the network treats each one's client media in another way.
+func TestNetnsDiagnosis(t *testing.T) {
+	n := lab.NewNetwork(t)
+	lab.Need(t, "gst-launch-1.0", "/usr/bin/python3", "nft")
+	origin := lab.StartGstOrigin(t, lab.GstOptions{Addr: n.OriginAddrs[0], Port: 554, Host: n.Origins[0]})
+	n.Client.LoseUDP(5004, 8)
+	n.Client.BlockUDPFrom(6004)
+	n.Client.BlockUDPFrom(6005)
+	n.Router.MapTo(8556, 7004, 7011)
+	ways := []struct {
+		name     string
+		settings lab.Settings
+		want     diagnosis
+		gw       *lab.Gateway
+		dir      string
+		p        *lab.Player
+	}{
+		{name: "loss on one leg", settings: lab.Settings{ClientPorts: "5004-5005", OriginPorts: "20000-20009"},
+			want: diagnosis{"-T", "lost-behind-gateway", "were lost between the gateway and the player", "reported-loss", "lost"}},
+		{name: "UDP blocked", settings: lab.Settings{ClientPorts: "6004-6005", OriginPorts: "20010-20019"},
+			want: diagnosis{"-T", "player-never-heard", "nothing came from it that says it got one", "no-report", "UDP is blocked between here and the client"}},
+		{name: "client NAT", settings: lab.Settings{ClientPorts: "7004-7011", OriginPorts: "20020-20029", Latch: `"off"`},
+			want: diagnosis{"-T", "nat-mapped", "a NAT on the way", "nat-client", "NAT"}},
+	}
+	for i := range ways {
+		w := &ways[i]
+		w.dir = t.TempDir()
+		w.settings.Listen = netip.AddrPortFrom(n.GatewayClient, uint16(8554+i))
+		w.settings.Nodes, w.settings.Captures = []lab.Node{node("origin", origin.Addr)}, w.dir
+		w.gw = lab.StartGateway(t, w.settings, n.Gateway)
+		w.p = lab.Play(t, lab.GStreamer("udp"), w.gw.URL(origin.Path()), n.Client)
+	}
+	ways[0].p.WaitFrames(20, 10, playLimit)
+	time.Sleep(8 * time.Second) // GStreamer reports each five seconds
+	for i := range ways {
+		ways[i].p.End()
+	}
+	for _, w := range ways {
+		t.Run(w.name, func(t *testing.T) { diagnose(t, w.gw, w.dir, w.want) })
+	}
+}
