@@ -35,6 +35,33 @@ difference:
 difference: none
 `
 
+// TestTold: what the gateway wrote of the session's end is repeated, and a message that looks like it is not.
+func TestTold(t *testing.T) {
+	for _, tc := range []struct{ name, head, message, level, text string }{
+		{"a bad end", "end: OP\nwhy: origin wms2 closed its connection\n", "", levelWarning, "the gateway says of this session: OP: origin wms2 closed its connection"},
+		{"a proper end", "end: -T\nwhy: the player tore the session down\n", "", levelNote, "the gateway says of this session: -T: the player tore the session down"},
+		{"none", "", "", "", ""},
+		{"none, but a message", "", " \n| end: OP", "", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			text := strings.Replace(fmt.Sprintf(traced, tc.message), "protocol: rtsp\n", "protocol: rtsp\n"+tc.head, 1)
+			rep, err := Read(strings.NewReader(text), Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			level, words := "", ""
+			for _, f := range rep.Findings {
+				if f.Code == "told" {
+					level, words = f.Level, f.Text
+				}
+			}
+			if level != tc.level || words != tc.text {
+				t.Errorf("%q %q, want %q %q", level, words, tc.level, tc.text)
+			}
+		})
+	}
+}
+
 // TestTrace reads the messages of both sides and judges them, as it does those of a capture.
 func TestTrace(t *testing.T) {
 	rep, err := Read(strings.NewReader(fmt.Sprintf(traced, " ")), Limits{})

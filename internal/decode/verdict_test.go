@@ -45,6 +45,11 @@ func TestFindings(t *testing.T) {
 		{"nothing wrong", func(b *bench) { b.media(from, to, 7, upTo(100)...) }, nil},
 		{"too short to tell", func(*bench) {}, nil},
 		{"no media", func(b *bench) { b.pass(5 * time.Second); b.say(player, wms, "\r\n") }, []string{"no-media"}},
+		{"a client that reports nothing", func(b *bench) { b.media(from, to, 7, upTo(300)...) }, []string{"no-report"}},
+		{"a client that reports", func(b *bench) {
+			b.media(from, to, 7, upTo(300)...)
+			b.add(b.datagram(rtcpFrom, rtcpTo, receiverReport(0, 0)))
+		}, nil},
 		{"lost", func(b *bench) { b.media(from, to, 7, 1, 2, 3, 7, 8, 9) }, []string{"lost"}},
 		{"late", func(b *bench) { b.media(from, to, 7, 1, 2, 4, 3, 5) }, []string{"late"}},
 		{"from another port", func(b *bench) { b.media(at("192.0.2.11:9000"), to, 7, upTo(9)...) }, []string{"unnegotiated-port"}},

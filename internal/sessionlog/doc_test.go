@@ -113,6 +113,50 @@ func TestPaperHasEveryCause(t *testing.T) {
 	}
 }
 
+// TestDecisionTree: docs/operations.md has a row for each letter of an end state and for each cause, and for no other.
+func TestDecisionTree(t *testing.T) {
+	data, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, part, _ := strings.Cut(string(data), "\n## Why is there no picture\n")
+	var letters [2][]string
+	for i, table := range [][]letter{whos, phases} {
+		for _, l := range table {
+			letters[i] = append(letters[i], string(l.char))
+		}
+	}
+	var kinds []string
+	for _, s := range sentences {
+		kinds = append(kinds, string(s.kind))
+	}
+	for _, tc := range []struct {
+		head string
+		want []string
+	}{{"first letter of `end`", letters[0]}, {"second letter", letters[1]}, {"cause", kinds}} {
+		t.Run(tc.head, func(t *testing.T) {
+			_, table, found := strings.Cut(part, "| "+tc.head+" | means | look at | do |\n|---|---|---|---|\n")
+			if !found {
+				t.Fatal("docs/operations.md has no such table")
+			}
+			table, _, _ = strings.Cut(table, "\n\n")
+			var got []string
+			for line := range strings.Lines(table) {
+				cells := strings.Split(strings.Trim(line, "| \n"), " | ")
+				if len(cells) != 4 || slices.Contains(cells, "") {
+					t.Errorf("want four cells: %s", line)
+				}
+				got = append(got, strings.Trim(cells[0], "`"))
+			}
+			slices.Sort(got)
+			slices.Sort(tc.want)
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("of the code (-) and of docs/operations.md (+):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestPaperHasTheVersionAndTheExample(t *testing.T) {
 	data, err := os.ReadFile(paper)
 	if err != nil {
