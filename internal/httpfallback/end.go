@@ -5,18 +5,20 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"syscall"
 	"time"
 
 	"go.uber.org/zap"
 
+	"mediagate/balancer"
 	"mediagate/internal/sessionlog"
 )
 
 // end says why a session ended, as far as its last exchange tells: who, in which phase, and a sentence.
 type end struct {
 	who, phase byte
-	why        string
+	cause      sessionlog.Cause
 }
 
 // settle takes what an exchange was into its session, whatever ended it: a panic is how net/http is told to break a
@@ -101,35 +103,63 @@ func (ex *exchange) ending() (end, bool) {
 	node := ex.node.Name
 	switch {
 	case ex.proxy.killed.Load() && ex.clientErr != nil:
-		return end{sessionlog.WhoGateway, ex.phase(), "the gateway was shut down"}, true
+		return end{sessionlog.WhoGateway, ex.phase(), sessionlog.Cause{Kind: sessionlog.ShutDown}}, true
 	case ex.err != nil && ex.clientErr != nil:
-		return end{sessionlog.WhoClient, describe, "the player closed its connection before there was an answer"}, true
+		return end{sessionlog.WhoClient, describe, sessionlog.Cause{Kind: sessionlog.PlayerClosed, Text: "closed its connection before there was an answer"}}, true
 	case ex.err != nil:
-		return end{judged(ex.err).who, describe, "refused: " + ex.err.Error()}, true
+		return end{judged(ex.err).who, describe, refusedBy(ex.err)}, true
 	case ex.logged():
-		return end{sessionlog.WhoNobody, teardown, "the player stopped and sent its log"}, true
+		return end{sessionlog.WhoNobody, teardown, sessionlog.Cause{Kind: sessionlog.StreamOver, Text: "the player stopped and sent its log"}}, true
 	case ex.report != nil || ex.pragma.keepAlive || ex.in.Method == http.MethodOptions:
 		return end{}, false
 	case ex.status >= http.StatusBadRequest:
-		return end{sessionlog.WhoOrigin, describe, fmt.Sprintf("origin %s answered %d", node, ex.status)}, true
+		return end{sessionlog.WhoOrigin, describe, ex.declined()}, true
 	case ex.toClient.end || ex.fromOrigin.end && ex.clientErr == nil:
-		return end{sessionlog.WhoNobody, teardown, "the stream came to its end"}, true
+		return end{sessionlog.WhoNobody, teardown, sessionlog.Cause{Kind: sessionlog.StreamOver, Text: "the stream came to its end"}}, true
 	case ex.link.conn.stalled.Load():
-		return end{sessionlog.WhoClientTimeout, ex.phase(), fmt.Sprintf("the player took nothing for %s", ex.proxy.cfg.Timeouts.Write)}, true
+		return end{sessionlog.WhoClientTimeout, ex.phase(), sessionlog.Cause{Kind: sessionlog.PlayerStalled, For: ex.proxy.cfg.Timeouts.Write}}, true
 	case ex.clientErr != nil && ex.streamed():
-		return end{sessionlog.WhoClient, play, "the player closed its connection in mid stream"}, true
+		return end{sessionlog.WhoClient, play, sessionlog.Cause{Kind: sessionlog.PlayerClosed, Text: "closed its connection in mid stream"}}, true
 	case ex.clientErr != nil:
-		return end{sessionlog.WhoClient, describe, "the player closed its connection before the answer was complete"}, true
+		return end{sessionlog.WhoClient, describe, sessionlog.Cause{Kind: sessionlog.PlayerClosed, Text: "closed its connection before the answer was complete"}}, true
 	case errors.Is(ex.originErr, syscall.ETIMEDOUT):
-		return end{sessionlog.WhoOriginTimeout, ex.phase(), "origin " + node + " does not answer any more (TCP keep-alive)"}, true
+		return end{sessionlog.WhoOriginTimeout, ex.phase(), sessionlog.Cause{Kind: sessionlog.OriginUnanswering, Node: node}}, true
 	case ex.originErr != nil:
-		return end{sessionlog.WhoOrigin, ex.phase(), "origin " + node + " broke its connection off: " + ex.originErr.Error()}, true
+		return end{sessionlog.WhoOrigin, ex.phase(), sessionlog.Cause{Kind: sessionlog.OriginClosed, Node: node, Text: "broke its connection off: " + ex.originErr.Error()}}, true
 	case ex.streamed() && !ex.fromOrigin.raw:
-		return end{sessionlog.WhoOrigin, play, "origin " + node + " closed its connection without an end of the stream"}, true
+		return end{sessionlog.WhoOrigin, play, sessionlog.Cause{Kind: sessionlog.OriginClosed, Node: node, Text: "closed its connection without an end of the stream"}}, true
 	case ex.streamed():
-		return end{sessionlog.WhoNobody, teardown, "the file was sent whole"}, true
+		return end{sessionlog.WhoNobody, teardown, sessionlog.Cause{Kind: sessionlog.StreamOver, Text: "the file was sent whole"}}, true
 	}
-	return end{sessionlog.WhoNobody, describe, "the player asked and went"}, true
+	return end{sessionlog.WhoNobody, describe, askedAndWent()}, true
+}
+
+// askedAndWent is how a session ends of which nothing else is known.
+func askedAndWent() sessionlog.Cause {
+	return sessionlog.Cause{Kind: sessionlog.PlayerClosed, Text: "asked and went"}
+}
+
+// refusedBy is the cause of what the gateway answered itself.
+func refusedBy(err error) sessionlog.Cause {
+	c := sessionlog.Cause{Kind: sessionlog.Refused, Text: err.Error()}
+	if errors.Is(err, balancer.ErrNoNode) {
+		c.Kind, c.Text = sessionlog.AfterNoNode, "refused: "+c.Text
+	}
+	return c
+}
+
+// declined is the cause of an origin's answer that is an error.
+func (ex *exchange) declined() sessionlog.Cause {
+	c := sessionlog.Cause{Kind: sessionlog.AfterStatus, Node: ex.node.Name, Text: strconv.Itoa(ex.status)}
+	switch {
+	case ex.status == http.StatusUnauthorized && ex.in.Header.Get("Authorization") != "":
+		c.Kind = sessionlog.AfterBadPassword
+	case ex.status == http.StatusUnauthorized:
+		c.Kind = sessionlog.AfterNoPassword
+	case ex.status == http.StatusNotFound:
+		c.Kind = sessionlog.AfterNotFound
+	}
+	return c
 }
 
 func (ex *exchange) phase() byte {
@@ -208,7 +238,7 @@ func (p *Proxy) hand(s *session) {
 		s.lease.Release()
 	}
 	r := s.rec
-	r.End, r.Why = sessionlog.EndState{Who: s.outcome.who, Phase: s.outcome.phase}, s.outcome.why
+	r.Conclude(sessionlog.EndState{Who: s.outcome.who, Phase: s.outcome.phase}, sessionlog.Facts{}, s.outcome.cause)
 	s.log.Info("session ended", zap.Stringer("end", r.End), zap.String("why", r.Why), zap.String("node", r.Node),
 		zap.String("url", r.URL), zap.Duration("duration", time.Duration(r.Duration)))
 	p.live.Add(-1)

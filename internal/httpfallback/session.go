@@ -107,7 +107,7 @@ func (p *Proxy) newSessionLocked(pl *player, ex *exchange, now time.Time) *sessi
 		proxy: p, player: pl, pool: pl.pool, path: ex.in.URL.Path, prefer: pl.node, linger: p.cfg.Linger,
 		log:       p.cfg.Logger.With(zap.String("session", id), zap.Stringer("client", ex.link.client)),
 		exchanges: make(map[*exchange]struct{}), links: make(map[*link]struct{}),
-		outcome: end{who: sessionlog.WhoNobody, phase: sessionlog.PhaseDescribe, why: "the player asked and went"},
+		outcome: end{who: sessionlog.WhoNobody, phase: sessionlog.PhaseDescribe, cause: askedAndWent()},
 		rec: &sessionlog.Record{
 			ID: id, VirtualServer: p.cfg.VirtualServer, Protocol: "http", Transport: sessionlog.TransportHTTP,
 			Client: ex.link.client, Local: ex.link.local, URL: urlOf(ex), UserAgent: ex.in.UserAgent(),

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -158,7 +159,7 @@ func (s *session) slain() end {
 	if s.rec.Mode == sessionlog.ModePlay {
 		phase = sessionlog.PhasePlay
 	}
-	return end{who: sessionlog.WhoKilled, phase: phase, why: s.killed}
+	return end{who: sessionlog.WhoKilled, phase: phase, cause: sessionlog.Cause{Kind: sessionlog.Killed, Text: strings.TrimPrefix(s.killed, "killed by ")}}
 }
 
 // lastWords is what ends the stream of a session that was killed, and room how much of b may be read before: as far as the
