@@ -46,3 +46,21 @@ func (t *viewers) unnamed(r *sessionlog.Record) *viewer {
 	r.Viewer = v.id
 	return v
 }
+
+// refused returns the viewer of a session of MMS that is about to be refused and has told no name: its player may be at its next step
+// before the session has ended.
+func (t *viewers) refused(client netip.Addr) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now, addr := t.now(), client.Unmap().WithZone("")
+	t.expire(now)
+	v := t.nameless(addr, now)
+	if v == nil {
+		v = t.make()
+	}
+	v.open++
+	v.of["mms"]++
+	t.touch(v, now)
+	t.fall(v, addr, "")
+	return v.id
+}

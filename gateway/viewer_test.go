@@ -80,3 +80,29 @@ func TestNamelessStep(t *testing.T) {
 		t.Errorf("viewer %q after a while, was %q", id, late.Viewer)
 	}
 }
+
+// TestRefusedFirst: a player is at its next step before the session that was refused has ended; its record comes after the next step has
+// begun, and is a step of the same viewer all the same.
+func TestRefusedFirst(t *testing.T) {
+	now := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	v := newViewers(time.Minute)
+	v.now = func() time.Time { return now }
+	addr := netip.MustParseAddr("192.0.2.1")
+	begun := now
+	first := v.refused(addr)
+	now = now.Add(time.Millisecond)
+	id, _ := v.sight("http", addr, "", "http://gw/a.wmv")
+	if id != first {
+		t.Errorf("viewer %q, then %q", first, id)
+	}
+	v.ended(&sessionlog.Record{ID: "s1", Viewer: first, Protocol: "mms", URL: "mms://gw/", Requests: 1, Client: netip.AddrPortFrom(addr, 1),
+		Start: sessionlog.Stamp{Time: begun}, End: sessionlog.EndState{Who: 'N', Phase: 'D'}})
+	if again, _ := v.sight("rtsp", netip.MustParseAddr("192.0.2.2"), "", "rtsp://gw/a.wmv"); again == first {
+		t.Error("another address is the same viewer")
+	}
+	next := &sessionlog.Record{ID: "s2", Viewer: id, Protocol: "http", URL: "http://gw/a.wmv", Client: netip.AddrPortFrom(addr, 2), Start: sessionlog.Stamp{Time: now}}
+	v.ended(next)
+	if len(next.Ladder) != 1 || next.Ladder[0].Session != "s1" {
+		t.Errorf("ladder %v", next.Ladder)
+	}
+}

@@ -102,6 +102,7 @@ func (g *Gateway) newMMS(c *config.VirtualServer, r *router) (*mms.Proxy, error)
 		Viewer:        g.sightMMS,
 		Book:          g.book,
 		Met:           g.viewers.met,
+		Refused:       g.viewers.refused,
 		Logger:        g.log.Named("mms").With(zap.String("virtual_server", c.Name)),
 	}
 	if words := strings.Fields(g.opt.Version); len(words) > 0 {

@@ -72,6 +72,9 @@ type Config struct {
 	// Met is told the node that a viewer's session has reached, so that a session beside it finds the same; nil: nobody
 	// wants to know.
 	Met func(viewer, node string)
+	// Refused says who a player without a name is that is about to be told that it was refused: it may be at its next step
+	// before this session has a record. It answers with an ID for Record.Viewer; nil: nobody wants to know.
+	Refused func(client netip.Addr) (viewer string)
 	// Book keeps traces and captures; nil: none.
 	Book   *capture.Book
 	Logger *zap.Logger
@@ -122,6 +125,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Met == nil {
 		c.Met = func(string, string) {}
+	}
+	if c.Refused == nil {
+		c.Refused = func(netip.Addr) string { return "" }
 	}
 	if c.Logger == nil {
 		c.Logger = zap.NewNop()

@@ -242,6 +242,9 @@ func (s *session) refuse(r request, err error) {
 	s.refused = err
 	hr := hresultOf(err)
 	s.log.Info("request refused", zap.Stringer("request", r.mid), zap.Error(err), zap.Uint32("result", hr))
+	if s.rec.Viewer == "" && s.said.connect != nil {
+		s.rec.Viewer = s.proxy.cfg.Refused(s.clientAddr.Addr())
+	}
 	if m := refusal(r.mid, r.incarnation, hr); m != nil {
 		s.toClient(mmswire.Encode(m), 0)
 	}
