@@ -61,7 +61,7 @@ func TestConclude(t *testing.T) {
 	torn := EndState{WhoNobody, PhaseTeardown}
 	first := SecondsAfter(start, start.Add(time.Second))
 	udp := func(change func(r *Record, f *Facts)) (Record, Facts) {
-		r := Record{Mode: ModePlay, Transport: TransportUDP, Node: "wms2", FirstMedia: first, FromOrigin: Traffic{1000, 0}, ToClient: Traffic{1000, 0}}
+		r := Record{Protocol: "rtsp", Mode: ModePlay, Transport: TransportUDP, Node: "wms2", FirstMedia: first, FromOrigin: Traffic{1000, 0}, ToClient: Traffic{1000, 0}}
 		f := Facts{Played: time.Minute, Reports: 12}
 		change(&r, &f)
 		return r, f
@@ -91,6 +91,13 @@ func TestConclude(t *testing.T) {
 		{"no report, but resend requests", torn, func(r *Record, f *Facts) { f.Reports, r.ResendRequests = 0, 1 }, "-T", nil, ""},
 		{"no report over TCP", torn, func(r *Record, f *Facts) { f.Reports, r.Transport = 0, TransportInterleaved }, "-T", nil, ""},
 		{"no report of little", torn, func(r *Record, f *Facts) { f.Reports, r.ToClient.Packets = 0, 19 }, "-T", nil, ""},
+		{"no report over MMS", torn, func(r *Record, f *Facts) { f.Reports, r.Protocol = 0, "mms" }, "-T", nil, ""},
+		{"a header that went nowhere", EndState{WhoClient, PhaseDescribe}, func(r *Record, f *Facts) {
+			r.Protocol, r.Mode, r.FirstMedia, r.ToClient, r.Duration, *f = "mms", "", nil, Traffic{3, 0}, Seconds(5*time.Second), Facts{}
+		}, "CD", []Kind{PlayerNeverHeard}, "3 packets went to the player over UDP"},
+		{"a header, and a player that asked only", EndState{WhoClient, PhaseDescribe}, func(r *Record, f *Facts) {
+			r.Protocol, r.Mode, r.FirstMedia, r.ToClient, r.Duration, *f = "mms", "", nil, Traffic{3, 0}, Seconds(time.Second), Facts{}
+		}, "CD", nil, ""},
 		{"refused and strange", torn, func(r *Record, _ *Facts) {
 			r.Drops = map[string]uint64{"unknown-source": 5, "write-refused": 3, "wrong-port": 2, "unreachable": 1, "closed": 9}
 		}, "-T", []Kind{PlayerICMP, Unreachable, NATMapped, Stranger}, "the player's host or NAT refused 3 packets (ICMP port unreachable)"},

@@ -49,10 +49,13 @@ func (r *Record) signs(f Facts) (out []Cause) {
 		add(nothing && f.Played >= patience, Cause{Kind: OriginSilent, For: f.Played})
 		add(!nothing && f.Silent >= lull, Cause{Kind: OriginStopped, For: f.Silent})
 		sent := r.ToClient.Packets
-		deaf := r.Transport == TransportUDP && !nothing && sent >= fewPackets && f.Played >= patience && f.Reports == 0
+		deaf := r.Protocol == "rtsp" && r.Transport == TransportUDP && !nothing && sent >= fewPackets && f.Played >= patience && f.Reports == 0
 		add(deaf && f.Unknowing >= 3, Cause{Kind: PlayerUnreached, Count: sent})
 		add(deaf && f.Unknowing < 3 && r.ClientLog == nil && r.ResendRequests == 0, Cause{Kind: PlayerNeverHeard, Count: sent})
 	}
+	// A player of MMS says nothing as long as all is well; one that has the header goes on to StartPlaying.
+	headless := r.Protocol == "mms" && r.Transport == TransportUDP && r.Mode == "" && time.Duration(r.Duration) >= patience
+	add(headless && r.ToClient.Packets > 0, Cause{Kind: PlayerNeverHeard, Count: r.ToClient.Packets})
 	for _, d := range []struct {
 		reason string
 		kind   Kind
