@@ -1,36 +1,12 @@
 package e2e
 
 import (
-	"encoding/hex"
-	"net"
 	"net/netip"
 	"testing"
 	"time"
 
 	"mediagate/internal/lab"
 )
-
-// strangers sends what looks like media from an address that no session has to
-// ports of a gateway's side of the origins, on loopback.
-func strangers(t *testing.T, from, to uint16) {
-	t.Helper()
-	stray, err := hex.DecodeString(lab.Stray)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(lab.Loopback(t), 0)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	for port := from; port <= to; port++ {
-		for range 5 {
-			if _, err := conn.WriteToUDPAddrPort(stray, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-}
 
 // TestNetnsDiagnosis: what fails on the way. Three gateways on one host, of which
 // the network treats each one's client media in another way.

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -68,6 +70,25 @@ func findings(t *testing.T, dir, id string) []decode.Finding {
 		return nil // not written to its end yet
 	}
 	return rep.Findings
+}
+
+// strangers sends what looks like media from an address that no session has to
+// ports of a gateway's side of the origins, on loopback.
+func strangers(t *testing.T, from, to uint16) {
+	t.Helper()
+	stray := append([]byte{0x80, 96, 0, 1}, make([]byte, 24)...) // RFC 3550, section 5.1
+	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(lab.Loopback(t), 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for port := from; port <= to; port++ {
+		for range 5 {
+			if _, err := conn.WriteToUDPAddrPort(stray, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 // TestDiagnosis: what fails on loopback; the rest of the ten is in TestNetnsDiagnosis.
