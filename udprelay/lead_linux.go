@@ -12,6 +12,10 @@ import (
 // steeringName is the feature's name.
 const steeringName = "steering"
 
+// leadBuffers is how much larger the buffer of a socket is that receives for all flows. At 200,000 packets a second of 1316 bytes, with
+// the default, it holds 70 ms: time enough for a thread that has to wait for a processor, and little enough for who plays.
+const leadBuffers = 32
+
 // lead makes the sockets that Steering leads to, one of each family a loop, and the Steering. Without them each flow's own sockets
 // are read.
 func (e *fastEngine) lead() Feature {
@@ -39,7 +43,7 @@ func (e *fastEngine) lead() Feature {
 func (e *fastEngine) leaders(family int, fds *[]int) error {
 	var made []*fastConn
 	for range e.limit {
-		fd, err := leader(family, sharedBuffers*e.relay.cfg.ReceiveBuffer)
+		fd, err := leader(family, leadBuffers*e.relay.cfg.ReceiveBuffer)
 		if err != nil {
 			for _, c := range made {
 				c.drop()
