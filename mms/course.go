@@ -4,17 +4,19 @@ import (
 	"time"
 
 	"mediagate/internal/sessionlog"
+	"mediagate/udprelay"
 )
 
 // course is how far what a session plays has run, for the record. It decides nothing about the relay.
 type course struct {
-	since  time.Time     // when the origin agreed to play; zero: nothing is to run
-	ran    time.Duration // the longest time that it was to run before that
-	ended  time.Time     // when a CloseFile ended what ran
-	at     time.Duration // place in the content at since
-	length time.Duration // of the content, 0: not known, or live
-	known  bool          // at is
-	last   time.Time     // when media last came over UDP
+	since   time.Time     // when the origin agreed to play; zero: nothing is to run
+	ran     time.Duration // the longest time that it was to run before that
+	ended   time.Time     // when a CloseFile ended what ran
+	at      time.Duration // place in the content at since
+	length  time.Duration // of the content, 0: not known, or live
+	known   bool          // at is
+	last    time.Time     // when media last came over UDP
+	refused uint64        // packets that were answered with ICMP port unreachable
 }
 
 // from notes where the player asked to begin, in seconds. [MS-MMSP] 2.2.4.25: math.MaxFloat64 when it names no time.
@@ -72,6 +74,14 @@ func (c *course) placed(kind sessionlog.Kind) sessionlog.Cause {
 	return sessionlog.Cause{Kind: kind, At: at, Length: c.length, Placed: c.known && c.length > 0}
 }
 
+// heard takes over what a flow tells.
+func (c *course) heard(st udprelay.Stats) {
+	c.refused += st.ClientICMP.PortUnreachable
+	if st.LastMedia.After(c.last) {
+		c.last = st.LastMedia
+	}
+}
+
 // facts is what the record's conclusion needs beside its figures; lastData is when media last came over TCP, unix
 // nanoseconds, 0 for never.
 func (c *course) facts(lastData int64) sessionlog.Facts {
@@ -80,7 +90,7 @@ func (c *course) facts(lastData int64) sessionlog.Facts {
 		until = time.Now()
 		c.stop(until)
 	}
-	f := sessionlog.Facts{Played: c.ran}
+	f := sessionlog.Facts{Played: c.ran, Refused: c.refused}
 	last := c.last
 	if t := time.Unix(0, lastData); lastData != 0 && t.After(last) {
 		last = t

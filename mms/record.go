@@ -98,8 +98,8 @@ func (s *session) tally(r *sessionlog.Record, st udprelay.Stats) {
 		r.Drops[reason.String()] += n
 	}
 	s.noteFirst(r, st.FirstMedia)
-	if r == s.rec && st.LastMedia.After(s.course.last) {
-		s.course.last = st.LastMedia
+	if r == s.rec {
+		s.course.heard(st)
 	}
 }
 

@@ -23,6 +23,7 @@ type course struct {
 	last      time.Time     // when media last came from the origin over UDP, as far as flows were counted
 	reports   uint64        // blocks in the player's reports
 	unknowing uint64        // reports without one
+	refused   uint64        // packets that were answered with ICMP port unreachable
 }
 
 // start notes that media is to run, from where the origin says (RFC 2326, section 12.29). A PLAY at another speed than
@@ -73,6 +74,7 @@ func (c *course) played() bool { return !c.since.IsZero() || c.ran > 0 }
 func (c *course) heard(st udprelay.Stats) {
 	c.reports += st.Reports
 	c.unknowing += st.EmptyReports
+	c.refused += st.ClientICMP.PortUnreachable
 	if st.LastMedia.After(c.last) {
 		c.last = st.LastMedia
 	}
@@ -180,7 +182,7 @@ func (s *session) facts() sessionlog.Facts {
 	if s.streamEnd || !s.over.IsZero() && !s.tornDown {
 		return sessionlog.Facts{} // it came to its end: that nothing came any more is as it should be
 	}
-	f := sessionlog.Facts{Played: c.ran, Reports: c.reports, Unknowing: c.unknowing}
+	f := sessionlog.Facts{Played: c.ran, Reports: c.reports, Refused: c.refused, Unknowing: c.unknowing}
 	last := c.last
 	if n := s.lastFrame.Load(); n != 0 && time.Unix(0, n).After(last) {
 		last = time.Unix(0, n)

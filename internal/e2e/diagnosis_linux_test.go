@@ -8,7 +8,17 @@ import (
 	"mediagate/internal/lab"
 )
 
-// TestNetnsDiagnosis: what fails on the way. Three gateways on one host, of which
+// way is a gateway with what the network does to its media.
+type way struct {
+	name     string
+	settings lab.Settings
+	want     diagnosis
+	gw       *lab.Gateway
+	dir      string
+	p        *lab.Player
+}
+
+// TestNetnsDiagnosis: what fails on the way. Gateways on one host, of which
 // the network treats each one's client media in another way.
 func TestNetnsDiagnosis(t *testing.T) {
 	n := lab.NewNetwork(t)
@@ -18,20 +28,19 @@ func TestNetnsDiagnosis(t *testing.T) {
 	n.Client.BlockUDPFrom(6004)
 	n.Client.BlockUDPFrom(6005)
 	n.Router.MapTo(8556, 7004, 7011)
-	ways := []struct {
-		name     string
-		settings lab.Settings
-		want     diagnosis
-		gw       *lab.Gateway
-		dir      string
-		p        *lab.Player
-	}{
+	n.Client.RejectUDPFrom(9004)
+	n.Client.RejectUDPFrom(9005)
+	ways := []way{
 		{name: "loss on one leg", settings: lab.Settings{ClientPorts: "5004-5005", OriginPorts: "20000-20009"},
 			want: diagnosis{"-T", "lost-behind-gateway", "were lost between the gateway and the player", "reported-loss", "lost"}},
 		{name: "UDP blocked", settings: lab.Settings{ClientPorts: "6004-6005", OriginPorts: "20010-20019"},
 			want: diagnosis{"-T", "player-never-heard", "nothing came from it that says it got one", "no-report", "UDP is blocked between here and the client"}},
 		{name: "client NAT", settings: lab.Settings{ClientPorts: "7004-7011", OriginPorts: "20020-20029", Latch: `"off"`},
 			want: diagnosis{"-T", "nat-mapped", "a NAT on the way", "nat-client", "NAT"}},
+	}
+	if lab.Engine() != "plain" { // which does not hear ICMP
+		ways = append(ways, way{name: "UDP rejected", settings: lab.Settings{ClientPorts: "9004-9005", OriginPorts: "20030-20039"},
+			want: diagnosis{"-T", "icmp", "(ICMP port unreachable)", "no-report", "UDP is blocked between here and the client"}})
 	}
 	for i := range ways {
 		w := &ways[i]

@@ -70,6 +70,15 @@ func (h *Host) BlockUDP() {
 		"add rule inet lab in meta l4proto udp drop")
 }
 
+// RejectUDPFrom makes the host answer every UDP datagram that comes from a port
+// with ICMP port unreachable, as a NAT without a place for it does.
+func (h *Host) RejectUDPFrom(port uint16) {
+	h.t.Helper()
+	Need(h.t, "nft")
+	h.Run("nft", fmt.Sprintf("add table inet lab; add chain inet lab in { type filter hook input priority 0; }; "+
+		"add rule inet lab in udp sport %d reject with icmpx port-unreachable", port))
+}
+
 // BlockUDPFrom makes the host drop every UDP datagram that comes from a port.
 func (h *Host) BlockUDPFrom(port uint16) {
 	h.t.Helper()

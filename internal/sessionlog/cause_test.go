@@ -101,6 +101,9 @@ func TestConclude(t *testing.T) {
 		{"refused and strange", torn, func(r *Record, _ *Facts) {
 			r.Drops = map[string]uint64{"unknown-source": 5, "write-refused": 3, "wrong-port": 2, "unreachable": 1, "closed": 9}
 		}, "-T", []Kind{PlayerICMP, Unreachable, NATMapped, Stranger}, "the player's host or NAT refused 3 packets (ICMP port unreachable)"},
+		{"refused by ICMP", torn, func(_ *Record, f *Facts) { f.Reports, f.Refused = 0, 3 }, "-T", []Kind{PlayerNeverHeard, PlayerICMP},
+			"; the player's host or NAT refused 3 packets (ICMP port unreachable)"},
+		{"its last packets refused", torn, func(_ *Record, f *Facts) { f.Refused = 3 }, "-T", nil, ""},
 		{"lost before", torn, func(r *Record, _ *Facts) { r.Lost = 100 }, "-T", []Kind{LostBeforeHere},
 			"100 of 1100 packets were lost between origin wms2 and the gateway"},
 		{"lost behind", torn, func(r *Record, _ *Facts) { r.Lost, r.RTCPLost = 2, 52 }, "-T", []Kind{LostBehindHere},

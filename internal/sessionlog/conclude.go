@@ -7,6 +7,7 @@ type Facts struct {
 	Played    time.Duration // the longest time that media was to run without a pause; 0 when it never was
 	Silent    time.Duration // how long nothing had come from the origin when media was still to run; 0 when it was not
 	Reports   uint64        // blocks in the player's RTCP reports (RFC 3550, section 6.4.1): each says that media reached it
+	Refused   uint64        // packets to the player that its host or a NAT answered with ICMP port unreachable
 	Unknowing uint64        // RTCP reports of the player that have no block: nothing reached it until then (section 6.4.2)
 }
 
@@ -56,6 +57,9 @@ func (r *Record) signs(f Facts) (out []Cause) {
 	// A player of MMS says nothing as long as all is well; one that has the header goes on to StartPlaying.
 	headless := r.Protocol == "mms" && r.Transport == TransportUDP && r.Mode == "" && time.Duration(r.Duration) >= patience
 	add(headless && r.ToClient.Packets > 0, Cause{Kind: PlayerNeverHeard, Count: r.ToClient.Packets})
+	// Every player's last packets find its port closed; only of one that never said it got any it is a sign.
+	udp := r.Transport == TransportUDP && f.Reports == 0 && r.ClientLog == nil && r.ResendRequests == 0
+	add(udp && f.Refused > 0 && (headless || f.Played >= patience), Cause{Kind: PlayerICMP, Count: f.Refused})
 	for _, d := range []struct {
 		reason string
 		kind   Kind
