@@ -10,6 +10,7 @@ import (
 // course is how far what a session plays has run, for the record. It decides nothing about the relay.
 type course struct {
 	since   time.Time     // when the origin agreed to play; zero: nothing is to run
+	first   time.Time     // when it first was
 	ran     time.Duration // the longest time that it was to run before that
 	ended   time.Time     // when a CloseFile ended what ran
 	at      time.Duration // place in the content at since
@@ -41,6 +42,9 @@ func seconds(s float64) time.Duration {
 func (c *course) start(now time.Time) {
 	c.stop(now)
 	c.since, c.ended = now, time.Time{}
+	if c.first.IsZero() {
+		c.first = now
+	}
 }
 
 // stop notes that media is to run no more.

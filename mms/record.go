@@ -52,6 +52,7 @@ func (s *session) snapshot() *sessionlog.Record {
 // sum takes what is counted elsewhere into a record.
 func (s *session) sum(r *sessionlog.Record) {
 	r.Duration = sessionlog.Seconds(time.Since(s.started))
+	r.Setup = sessionlog.SecondsAfter(s.started, s.course.first)
 	n, b := s.media.packets.Load(), s.media.bytes.Load()
 	for _, t := range []*sessionlog.Traffic{&r.FromOrigin, &r.ToClient} {
 		t.Packets += n

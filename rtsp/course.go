@@ -15,6 +15,7 @@ import (
 // course is how far what a conversation plays has run, for the record. It decides nothing about the relay.
 type course struct {
 	since     time.Time     // when the origin agreed to play; zero: nothing is to run
+	first     time.Time     // when it first did
 	ran       time.Duration // the longest time that it was to run before that
 	ended     time.Time     // when a TEARDOWN ended what ran
 	at        time.Duration // place in the content at since
@@ -31,6 +32,7 @@ type course struct {
 func (c *course) start(now time.Time, answer *rtspwire.Header) {
 	c.stop(now)
 	c.since, c.ended = now, time.Time{}
+	c.first = earliest(c.first, now)
 	at, length, ok := nptRange(answer.Get("Range"))
 	scale := answer.Get("Scale")
 	factor, err := strconv.ParseFloat(scale, 64)

@@ -88,6 +88,7 @@ func (s *session) sum(r *sessionlog.Record, all []*media) {
 	if n := s.firstFrame.Load(); n != 0 {
 		s.firstMedia = earliest(s.firstMedia, time.Unix(0, n))
 	}
+	r.Setup = sessionlog.SecondsAfter(s.life.started, s.course.first)
 	r.FirstMedia = sessionlog.SecondsAfter(s.life.started, s.firstMedia)
 	for reason, n := range map[string]uint64{"unknown-channel": s.stray.Load(), "write-error": s.unwritten.Load()} {
 		if n != 0 {

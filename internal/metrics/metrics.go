@@ -18,7 +18,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 
 	sessions, packets, bytes, lost, late, drops, resends *prometheus.CounterVec
-	duration, first                                      *prometheus.HistogramVec
+	duration, setup, first                               *prometheus.HistogramVec
 }
 
 // New returns metrics that ask live when somebody looks.
@@ -42,6 +42,7 @@ func New(version string, live Live) *Metrics {
 	m.drops = counter("mediagate_media_dropped_packets_total", "Packets of ended sessions that were not relayed, by reason.", "reason")
 	m.resends = counter("mediagate_resends_total", "Packets of ended sessions that players asked for again, and that nodes sent again.", "protocol", "what")
 	m.duration = histogram("mediagate_session_duration_seconds", "How long ended sessions lasted.", []float64{1, 10, 60, 300, 900, 3600, 14400})
+	m.setup = histogram("mediagate_setup_seconds", "From the begin of a session to the answer after which media runs.", []float64{.01, .025, .05, .1, .25, .5, 1, 2, 5, 10})
 	m.first = histogram("mediagate_first_media_seconds", "From the begin of a session to its first media packet.", []float64{.025, .05, .1, .25, .5, 1, 2, 5, 10, 20})
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "mediagate_build_info", Help: "1, with the program's version.",
 		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()}})
@@ -70,6 +71,9 @@ func (m *Metrics) Ended(r *sessionlog.Record) {
 		m.drops.WithLabelValues(reason).Add(float64(n))
 	}
 	m.duration.WithLabelValues(r.Protocol).Observe(time.Duration(r.Duration).Seconds())
+	if r.Setup != nil {
+		m.setup.WithLabelValues(r.Protocol).Observe(time.Duration(*r.Setup).Seconds())
+	}
 	if r.FirstMedia != nil {
 		m.first.WithLabelValues(r.Protocol).Observe(time.Duration(*r.FirstMedia).Seconds())
 	}

@@ -37,7 +37,7 @@ func page(t *testing.T, m *Metrics) string {
 func told() *Metrics {
 	m := New("v1", still{})
 	first := sessionlog.Seconds(200 * time.Millisecond)
-	r := &sessionlog.Record{VirtualServer: "RTSP Control", Protocol: "rtsp", Transport: "udp", Node: "n1", FirstMedia: &first,
+	r := &sessionlog.Record{VirtualServer: "RTSP Control", Protocol: "rtsp", Transport: "udp", Node: "n1", Setup: &first, FirstMedia: &first,
 		Duration: sessionlog.Seconds(time.Minute), End: sessionlog.EndState{Who: 'O', Phase: 'P'}, Lost: 3, Resent: 2,
 		FromOrigin: sessionlog.Traffic{Packets: 10, Bytes: 100}, Drops: map[string]uint64{"not-rtp": 4}}
 	m.Ended(r)
@@ -56,6 +56,8 @@ func TestPage(t *testing.T) {
 		`mediagate_media_lost_packets_total{protocol="rtsp"} 3`,
 		`mediagate_media_dropped_packets_total{reason="not-rtp"} 4`,
 		`mediagate_resends_total{protocol="rtsp",what="sent"} 2`,
+		`mediagate_setup_seconds_bucket{protocol="rtsp",le="0.1"} 0`,
+		`mediagate_setup_seconds_count{protocol="rtsp"} 1`,
 		`mediagate_first_media_seconds_bucket{protocol="rtsp",le="0.1"} 0`,
 		`mediagate_first_media_seconds_bucket{protocol="rtsp",le="0.25"} 1`,
 		`mediagate_session_duration_seconds_sum{protocol="rtsp"} 60`,

@@ -51,6 +51,7 @@ type Record struct {
 
 	Start      Stamp    `json:"start"`
 	Duration   Seconds  `json:"duration"`
+	Setup      *Seconds `json:"setup"`       // see SecondsAfter
 	FirstMedia *Seconds `json:"first_media"` // see SecondsAfter
 	Requests   uint64   `json:"requests"`
 

@@ -30,6 +30,7 @@ func full() *Record {
 		URL: "rtsp://media.test/a.wmv?x=1&y=<2>", UserAgent: "WMPlayer/12.0",
 		PlayerID: "c579d042-cecc-11d1-bb31-00a0c9603954",
 		Start:    Stamp{start}, Duration: Seconds(61500 * time.Millisecond),
+		Setup:      SecondsAfter(start, start.Add(205*time.Millisecond)),
 		FirstMedia: SecondsAfter(start, start.Add(212*time.Millisecond)), Requests: 9,
 		FromOrigin: Traffic{1000, 1_400_000}, ToClient: Traffic{999, 1_398_600},
 		FromClient: Traffic{12, 960}, ToOrigin: Traffic{11, 880},
