@@ -11,15 +11,16 @@ require (
 	github.com/gopacket/gopacket v1.3.1
 	github.com/pion/rtcp v1.2.15
 	github.com/pion/rtp v1.8.21
+	github.com/prometheus/client_golang v1.23.2
 	github.com/rogpeppe/go-internal v1.14.1
 	github.com/spf13/cobra v1.9.1
-	github.com/prometheus/client_golang v1.23.2
 	github.com/vishvananda/netlink v1.3.1
 	go.uber.org/goleak v1.3.0
 	go.uber.org/zap v1.27.0
-	golang.org/x/sync v0.13.0
 	golang.org/x/net v0.43.0
+	golang.org/x/sync v0.13.0
 	golang.org/x/sys v0.36.0
+	golang.org/x/term v0.34.0
 )
 
 require (

@@ -14,10 +14,11 @@ packages=(
 	iproute2 nftables iputils-ping libcap2-bin tshark curl
 	awstats # reads the log of Windows Media Services
 	logrotate prometheus # its promtool
+	tmux # a terminal for top
 )
 # What tells that a machine without dpkg has them.
 programs=(git gcc ffmpeg mplayer vlc gst-launch-1.0 /usr/bin/python3 ip ss nft ping setcap tshark curl
-	logrotate promtool)
+	logrotate promtool tmux)
 
 missing() {
 	local name

@@ -162,7 +162,7 @@ func (g *Gateway) serveAdmin() (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: admin.listen: %w", err)
 	}
-	s := admin.New(admin.Config{Gateway: view{g}, Version: g.opt.Version, Metrics: g.metrics.Handler(), Token: token, Logger: g.log.Named("admin")})
+	s := admin.New(admin.Config{Gateway: view{g}, Version: g.opt.Version, Metrics: g.metrics.Handler(), Token: token, Level: g.opt.Level, Logger: g.log.Named("admin")})
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

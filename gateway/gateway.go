@@ -27,8 +27,9 @@ type server interface {
 
 // Options are what a configuration file does not say.
 type Options struct {
-	Logger  *zap.Logger // nil: none
-	Version string      // for the log
+	Logger  *zap.Logger     // nil: none
+	Level   zap.AtomicLevel // of Logger, for who changes it; the zero value: nobody can
+	Version string          // for the log
 }
 
 // Gateway is one running configuration. Its methods are safe for concurrent use.
@@ -60,6 +61,9 @@ var ErrRunning = errors.New("gateway: run: it runs already, or has run")
 func New(cfg *config.Config, opt Options) (*Gateway, error) {
 	if opt.Logger == nil {
 		opt.Logger = zap.NewNop()
+	}
+	if opt.Level == (zap.AtomicLevel{}) {
+		opt.Level = zap.NewAtomicLevel()
 	}
 	g := &Gateway{
 		cfg: cfg, opt: opt, log: opt.Logger,

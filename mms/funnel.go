@@ -165,7 +165,7 @@ func (s *session) reserve() error {
 	if s.funnel.flow == nil {
 		f, err := s.proxy.cfg.Relay.Reserve(udprelay.Spec{
 			Protocol: udprelay.MMS, ClientLocal: s.local.Addr(), OriginLocal: local.Addr(), OriginPort: s.ownPort(local, remote),
-			Resend: s.local, Tap: s.mediaTap(),
+			Resend: s.local, Tap: s.mediaTap(), Owner: s.id,
 		})
 		if err != nil {
 			return err

@@ -167,6 +167,7 @@ func (s *session) reserve(plan *setupPlan) error {
 		OriginPort:  s.ownPort(ports.Lo),
 		Publish:     m.publish,
 		Tap:         s.mediaTap(),
+		Owner:       s.id,
 	})
 	if err != nil {
 		return err

@@ -33,6 +33,8 @@ type Flow struct {
 	done   chan struct{} // closed by free
 	mms    *mmsFlow      // nil: RTP
 	tap    Tap           // nil: nobody looks
+	owner  string
+	opened time.Time
 
 	closed atomic.Bool
 	ssrcs  ssrcSet
@@ -57,7 +59,7 @@ type Flow struct {
 }
 
 func newFlow(r *Relay, spec Spec) *Flow {
-	f := &Flow{relay: r, media: Origin, done: make(chan struct{}), tap: spec.Tap}
+	f := &Flow{relay: r, media: Origin, done: make(chan struct{}), tap: spec.Tap, owner: spec.Owner}
 	if spec.Publish {
 		f.media = Client
 	}

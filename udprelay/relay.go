@@ -60,6 +60,8 @@ type Spec struct {
 	Resend netip.AddrPort
 	// Tap is shown what comes for the flow; nil: nobody looks.
 	Tap Tap
+	// Owner is whose it is, for who looks at Pinholes.
+	Owner string
 }
 
 // New checks the configuration. It binds nothing but, with Config.Steer, the sockets of the loops.
@@ -137,7 +139,7 @@ func (r *Relay) pair(local netip.Addr) (*sharedPair, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &sharedPair{local: held}
+	p := &sharedPair{local: held, opened: r.cfg.Now()}
 	for k := range kinds {
 		r.size(conns[k], sharedBuffers)
 		p.sock[k] = newSocket(r, conns[k], Client, k)
@@ -177,6 +179,7 @@ func (r *Relay) Reserve(spec Spec) (*Flow, error) {
 		return nil, fmt.Errorf("udprelay: reserve flow: %w", err)
 	}
 	f := newFlow(r, spec)
+	f.opened = r.cfg.Now()
 	if err := f.bind(spec); err != nil {
 		f.unbind()
 		return nil, err

@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"net/netip"
 	"syscall"
+	"time"
 )
 
 // resendPort is a port for the resend requests of all flows that were reserved with it. A player sends them to the UDP
 // port with the number of the TCP port that it connected to ([MS-MMSP] 3.1.4.7).
 type resendPort struct {
 	table
-	sock *socket
+	sock   *socket
+	opened time.Time
 }
 
 // OpenResend binds a local UDP address and port for resend requests (Spec.Resend) now, so that a taken port is told at
@@ -44,7 +46,7 @@ func (r *Relay) resendPort(local netip.AddrPort) (*resendPort, error) {
 		return nil, fmt.Errorf("udprelay: bind resend port %v: %s: %w", local, advice(err), err)
 	}
 	r.size(conn, sharedBuffers)
-	p := &resendPort{table: table{resends: true}, sock: newSocket(r, conn, Client, rtp)}
+	p := &resendPort{table: table{resends: true}, sock: newSocket(r, conn, Client, rtp), opened: r.cfg.Now()}
 	p.sock.shared = &p.table
 	p.sock.start(&r.wg, 0)
 	r.asked[local] = p

@@ -3,14 +3,16 @@ package udprelay
 import (
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // sharedPair is one pair of well-known client ports for all flows of a local address. Which flow a datagram belongs
 // to is told by its sender.
 type sharedPair struct {
 	table
-	local PortPair
-	sock  [kinds]*socket
+	local  PortPair
+	sock   [kinds]*socket
+	opened time.Time
 }
 
 // host are the flows of one client address, by protocol: RTP knows nothing of its neighbour but that it is there.

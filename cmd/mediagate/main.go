@@ -88,7 +88,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetVersionTemplate("mediagate {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
-	root.AddCommand(newRun(), newCheck(), newDemo(), newOrigin(), newPlay(), newDecode(), newDoctor(), newSessions(), newNodes())
+	root.AddCommand(newRun(), newCheck(), newDemo(), newOrigin(), newPlay(), newDecode(), newDoctor(), newSessions(), newNodes(), newPinholes(), newTop())
 	return root
 }
 

@@ -46,9 +46,9 @@ func newRun() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log := newLogger(cfg.Log, cmd.ErrOrStderr())
+			log, level := newLeveledLogger(cfg.Log, cmd.ErrOrStderr())
 			defer func() { _ = log.Sync() }() // standard error has nothing to flush
-			return serve(cmd.Context(), cfg, log)
+			return serve(cmd.Context(), cfg, log, level)
 		},
 	}
 	cmd.Flags().StringVarP(&f.config, "config", "c", "", "configuration `FILE`")
@@ -132,8 +132,8 @@ func sameAddresses(list []config.Listen, port uint16) []config.Listen {
 }
 
 // serve runs the gateway until a signal stops it.
-func serve(ctx context.Context, cfg *config.Config, log *zap.Logger) error {
-	g, err := gateway.New(cfg, gateway.Options{Logger: log, Version: versionText()})
+func serve(ctx context.Context, cfg *config.Config, log *zap.Logger, level zap.AtomicLevel) error {
+	g, err := gateway.New(cfg, gateway.Options{Logger: log, Level: level, Version: versionText()})
 	if err != nil {
 		return err
 	}
@@ -203,6 +203,12 @@ func reopen(g runner, log *zap.Logger) {
 
 // newLogger returns the program's log as the configuration wants it.
 func newLogger(cfg config.Log, to io.Writer) *zap.Logger {
+	log, _ := newLeveledLogger(cfg, to)
+	return log
+}
+
+// newLeveledLogger is newLogger, with the level that may be changed.
+func newLeveledLogger(cfg config.Log, to io.Writer) (*zap.Logger, zap.AtomicLevel) {
 	enc := zap.NewProductionEncoderConfig()
 	enc.TimeKey = "time"
 	enc.EncodeTime = zapcore.RFC3339NanoTimeEncoder
@@ -215,5 +221,6 @@ func newLogger(cfg config.Log, to io.Writer) *zap.Logger {
 	if cfg.Format == "console" {
 		encoder = zapcore.NewConsoleEncoder(enc)
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(to)), level))
+	atomic := zap.NewAtomicLevelAt(level)
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(to)), atomic)), atomic
 }

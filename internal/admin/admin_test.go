@@ -54,6 +54,13 @@ func (*stage) Nodes() []Node {
 	return []Node{{Pool: "p", Name: "n0", Services: map[string]Service{"rtsp": {Health: "down", Reason: "refused"}}}}
 }
 
+func (s *stage) Pinholes() []Pinhole {
+	return []Pinhole{{Local: "192.0.2.1:20000", State: "open", Session: "s1"}, {Local: "192.0.2.1:20002", State: "open", Session: "s2"},
+		{Local: "203.0.113.1:5004", State: "shared"}}
+}
+
+func (s *stage) Relay() Relay { return Relay{Engine: "fast", Loops: []Loop{{Busy: .5, Packets: 7}}} }
+
 func (s *stage) Drain(pool, node string, on bool) error {
 	s.orders = append(s.orders, fmt.Sprint(pool, node, on))
 	if node != "n0" {
@@ -85,7 +92,7 @@ func (*stage) Capture(_ context.Context, id string, o CaptureOptions, w io.Write
 
 func newTest(t *testing.T, g Gateway, token string) http.Handler {
 	t.Helper()
-	return New(Config{Gateway: g, Version: "v1", Token: token, Metrics: http.NotFoundHandler(), Logger: zap.NewNop()}).http.Handler
+	return New(Config{Gateway: g, Version: "v1", Token: token, Metrics: http.NotFoundHandler(), Level: zap.NewAtomicLevel(), Logger: zap.NewNop()}).http.Handler
 }
 
 func ask(h http.Handler, request string, fields ...string) (status int, body string) {
@@ -124,6 +131,14 @@ func TestRoutes(t *testing.T) {
 		"GET /api/v1/sessions/s9":                    {404, `none of this name`},
 		"DELETE /api/v1/sessions/s0":                 {204, ``},
 		"DELETE /api/v1/sessions/s9":                 {404, `none of this name`},
+		"GET /api/v1/pinholes":                       {200, `{"total":3,"pinholes":[{"local":"192.0.2.1:20000"`},
+		"GET /api/v1/pinholes?session=s2":            {200, `{"total":1,"pinholes":[{"local":"192.0.2.1:20002"`},
+		"GET /api/v1/pinholes?local=203.&limit=0":    {200, `{"total":1,"pinholes":[]}`},
+		"GET /api/v1/pinholes?offset=x":              {400, `no number`},
+		"GET /api/v1/relay":                          {200, `"loops":[{"busy":0.5,"packets":7`},
+		"GET /api/v1/log-level":                      {200, `{"level":"info"}`},
+		"PUT /api/v1/log-level?level=debug":          {204, ``},
+		"PUT /api/v1/log-level?level=loud":           {400, `debug, info, warn and error`},
 		"GET /api/v1/sessions/s0/trace":              {200, `OPTIONS`},
 		"GET /api/v1/sessions/s9/trace":              {404, `none of this name`},
 		"PUT /api/v1/sessions/s0/trace":              {204, ``},

@@ -28,6 +28,9 @@ type Gateway interface {
 	Nodes() []Node
 	// Drain orders a node to take no new sessions (on), or to take them again.
 	Drain(pool, node string, on bool) error
+	// Pinholes are all media ports that are open, by address.
+	Pinholes() []Pinhole
+	Relay() Relay
 	// Ready tells what lacks for new sessions to be served; nil: nothing.
 	Ready() error
 	// Trace, TraceText and Capture: their errors are ErrUnknown, ErrFull or ErrNowhere where it is one of these.
@@ -77,7 +80,8 @@ type Config struct {
 	Gateway Gateway
 	Version string
 	Metrics http.Handler // of GET /metrics
-	Token   string       // that requests have to bring (RFC 6750); "": none
+	Level   zap.AtomicLevel
+	Token   string // that requests have to bring (RFC 6750); "": none
 	Logger  *zap.Logger
 }
 
