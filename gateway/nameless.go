@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"mediagate/internal/admin"
 	"mediagate/internal/sessionlog"
 )
 
@@ -63,4 +64,20 @@ func (t *viewers) refused(client netip.Addr) string {
 	t.touch(v, now)
 	t.fall(v, addr, "")
 	return v.id
+}
+
+// list tells of all viewers, the longest silent one first.
+func (t *viewers) list() []admin.Viewer {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := make([]admin.Viewer, 0, t.order.Len())
+	for e := t.order.Front(); e != nil; e = e.Next() {
+		v, _ := e.Value.(*viewer)
+		one := admin.Viewer{ID: v.id, Sessions: v.open, Node: v.node, Heard: v.heard.UTC().Truncate(time.Millisecond), Steps: []sessionlog.Step{}}
+		for _, s := range v.steps {
+			one.Steps = append(one.Steps, s.Step)
+		}
+		all = append(all, one)
+	}
+	return all
 }

@@ -3,6 +3,8 @@ package gateway
 import (
 	"time"
 
+	"github.com/goccy/go-yaml"
+
 	"mediagate/internal/admin"
 	"mediagate/udprelay"
 )
@@ -54,3 +56,9 @@ func pinhole(p udprelay.Pinhole) admin.Pinhole {
 	}
 	return out
 }
+
+// Viewers are those of late.
+func (v view) Viewers() []admin.Viewer { return v.g.viewers.list() }
+
+// Configuration is what the gateway runs with.
+func (v view) Configuration() ([]byte, error) { return yaml.Marshal(v.g.cfg) }

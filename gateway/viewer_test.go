@@ -100,6 +100,9 @@ func TestRefusedFirst(t *testing.T) {
 	if again, _ := v.sight("rtsp", netip.MustParseAddr("192.0.2.2"), "", "rtsp://gw/a.wmv"); again == first {
 		t.Error("another address is the same viewer")
 	}
+	if all := v.list(); len(all) != 2 || all[0].ID != first || all[0].Sessions != 1 || len(all[0].Steps) != 1 || all[0].Steps[0].Session != "s1" {
+		t.Errorf("viewers %+v", all)
+	}
 	next := &sessionlog.Record{ID: "s2", Viewer: id, Protocol: "http", URL: "http://gw/a.wmv", Client: netip.AddrPortFrom(addr, 2), Start: sessionlog.Stamp{Time: now}}
 	v.ended(next)
 	if len(next.Ladder) != 1 || next.Ladder[0].Session != "s1" {

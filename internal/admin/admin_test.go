@@ -59,6 +59,10 @@ func (s *stage) Pinholes() []Pinhole {
 		{Local: "203.0.113.1:5004", State: "shared"}}
 }
 
+func (s *stage) Viewers() []Viewer { return []Viewer{{ID: "v1", Sessions: 1}, {ID: "v2"}} }
+
+func (s *stage) Configuration() ([]byte, error) { return []byte("log: {level: info}\n"), s.lacks }
+
 func (s *stage) Relay() Relay { return Relay{Engine: "fast", Loops: []Loop{{Busy: .5, Packets: 7}}} }
 
 func (s *stage) Drain(pool, node string, on bool) error {
@@ -135,6 +139,11 @@ func TestRoutes(t *testing.T) {
 		"GET /api/v1/pinholes?session=s2":            {200, `{"total":1,"pinholes":[{"local":"192.0.2.1:20002"`},
 		"GET /api/v1/pinholes?local=203.&limit=0":    {200, `{"total":1,"pinholes":[]}`},
 		"GET /api/v1/pinholes?offset=x":              {400, `no number`},
+		"GET /api/v1/viewers":                        {200, `{"total":2,"viewers":[{"id":"v1","sessions":1`},
+		"GET /api/v1/viewers?offset=1":               {200, `{"total":2,"viewers":[{"id":"v2"`},
+		"GET /api/v1/viewers?offset=9":               {200, `{"total":2,"viewers":[]}`},
+		"GET /api/v1/viewers?limit=x":                {400, `no number`},
+		"GET /api/v1/configuration":                  {200, `log: {level: info}`},
 		"GET /api/v1/relay":                          {200, `"loops":[{"busy":0.5,"packets":7`},
 		"GET /api/v1/log-level":                      {200, `{"level":"info"}`},
 		"PUT /api/v1/log-level?level=debug":          {204, ``},

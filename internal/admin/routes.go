@@ -33,6 +33,8 @@ func (s *Server) table() []route {
 		{"GET /api/v1/nodes", s.nodes},
 		{"PUT /api/v1/pools/{pool}/nodes/{node}/drain", s.drain},
 		{"DELETE /api/v1/pools/{pool}/nodes/{node}/drain", s.enable},
+		{"GET /api/v1/viewers", s.viewers},
+		{"GET /api/v1/configuration", s.configuration},
 		{"GET /api/v1/pinholes", s.pinholes},
 		{"GET /api/v1/relay", s.relay},
 		{"GET /api/v1/log-level", s.logLevel},

@@ -28,6 +28,10 @@ type Gateway interface {
 	Nodes() []Node
 	// Drain orders a node to take no new sessions (on), or to take them again.
 	Drain(pool, node string, on bool) error
+	// Viewers are those of late, the longest silent one first.
+	Viewers() []Viewer
+	// Configuration is what the program runs with, as its file has it, every default filled in.
+	Configuration() ([]byte, error)
 	// Pinholes are all media ports that are open, by address.
 	Pinholes() []Pinhole
 	Relay() Relay

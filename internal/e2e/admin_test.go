@@ -49,6 +49,11 @@ func TestAdmin(t *testing.T) {
 	if body, status, _ := lab.Fetch(t, "http://"+at.String()+"/metrics"); status != "200" || !strings.Contains(body, `mediagate_node_sessions{node="one"`) {
 		t.Errorf("metrics: %s\n%s", status, body)
 	}
+	for path, want := range map[string]string{"pinholes": `"carries":"rtp"`, "viewers": running.Viewer, "configuration": "engine: ", "relay": `"engine":`, "log-level": `"level":`} {
+		if body, status, _ := lab.Fetch(t, "http://"+at.String()+"/api/v1/"+path); status != "200" || !strings.Contains(body, want) {
+			t.Errorf("%s: %s %s", path, status, body)
+		}
+	}
 	if body, status, _ := lab.Fetch(t, api+"/"+running.ID, "--request", "DELETE"); status != "204" {
 		t.Errorf("kill: %s %s", status, body)
 	}
