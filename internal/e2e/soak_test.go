@@ -193,7 +193,7 @@ func (s *soak) breakOff(random *rand.Rand, stay time.Duration, udp bool) {
 		return
 	}
 	defer func() { _ = conn.Close() }()
-	url, transport := s.url("rtspt"), "RTP/AVP/TCP;unicast;interleaved=0-1"
+	url, transport := s.url("rtsp"), "RTP/AVP/TCP;unicast;interleaved=0-1"
 	if udp {
 		transport = "RTP/AVP/UDP;unicast;client_port=40000-40001"
 	}
