@@ -1,7 +1,6 @@
 package rtsp
 
 import (
-	"errors"
 	"sync/atomic"
 	"time"
 
@@ -43,8 +42,9 @@ type writeError struct {
 func (e *writeError) Error() string { return "rtsp: write interleaved media: " + e.err.Error() }
 func (e *writeError) Unwrap() error { return e.err }
 
-// relayFrame carries one interleaved frame to the other side. It runs on the pump that read the frame; the owner is not in
-// the way. A slow reader on the other side makes this wait, and so stops the reading of this side alone.
+// relayFrame carries one interleaved frame to the other side, together with those that lie behind it in the pump's buffer.
+// It runs on the pump that read the frame; the owner is not in the way. A slow reader on the other side makes this wait,
+// and so stops the reading of this side alone.
 func (s *session) relayFrame(p *peer, f *rtspwire.Frame) error {
 	table := s.routes[p.side].Load()
 	if table == nil || table[f.Channel] == nil {
@@ -62,16 +62,12 @@ func (s *session) relayFrame(p *peer, f *rtspwire.Frame) error {
 		r.meter.Observe(f.Payload, now)
 	}
 	p.tap.Frame(now, f.Payload, "")
-	if err := r.to.out.frame(r.channel, f.Payload); err != nil {
-		if errors.Is(err, errStalled) {
-			return &writeError{side: r.to.side, err: err}
-		}
-		s.unwritten.Add(1) // the connection is broken: its own pump tells, after what the other side said last (a TEARDOWN)
+	if p.batch.add(r, f) {
 		return nil
 	}
-	r.packets.Add(1)
-	r.bytes.Add(uint64(len(f.Payload)))
-	return nil
+	err := s.pass(p)
+	p.batch.add(r, f) // it is empty
+	return err
 }
 
 // freeChannels finds two neighbouring channels, the first even, that side does not use. Odd channels carry RTCP (trap 15).

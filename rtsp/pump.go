@@ -27,6 +27,7 @@ type peer struct {
 	reader *rtspwire.Reader
 	pace   paceReader
 	out    writer
+	batch  batch // the pump's
 	// owner is the session that hears of this peer's messages. It changes once at the most, when a player comes back on a
 	// new connection and the session that it left takes the connection over.
 	owner atomic.Pointer[session]
@@ -77,7 +78,7 @@ func (p *peer) run() {
 		err = withoutText(err)
 		p.pace.next()
 		if frame, ok := item.(*rtspwire.Frame); ok && err == nil {
-			if err := p.owner.Load().relayFrame(p, frame); err != nil {
+			if err := p.relay(frame); err != nil {
 				p.deliver(event{peer: p, err: err})
 				return
 			}
@@ -88,6 +89,18 @@ func (p *peer) run() {
 			return
 		}
 	}
+}
+
+// relay passes a frame on, now or together with the next, which is there already.
+func (p *peer) relay(f *rtspwire.Frame) error {
+	owner := p.owner.Load()
+	if err := owner.relayFrame(p, f); err != nil {
+		return err
+	}
+	if p.reader.FrameReady() {
+		return nil
+	}
+	return owner.pass(p)
 }
 
 // deliver hands ev to the owner and waits until it is dealt with. It reports false when there is no owner any more. When
@@ -193,8 +206,9 @@ func (p *peer) stop() {
 	<-p.done
 }
 
-// writer writes whole messages and frames, one system call each: players want a message in one piece (players.md), and
-// a frame must not be cut by a message. Its lock is held for one write, which is bounded by timeout.
+// writer writes whole messages, one system call each, as players want a message in one piece (players.md), and whole
+// frames, those that came together in one call. Its lock is held for one write, which is bounded by timeout: a frame is
+// not cut by a message.
 type writer struct {
 	conn    net.Conn
 	timeout time.Duration
@@ -219,15 +233,18 @@ func (w *writer) message(appendTo func([]byte) []byte) error {
 	defer w.mu.Unlock()
 	w.buf = appendTo(w.buf[:0])
 	w.tap.Sent(w.buf)
-	return w.flushLocked()
+	err := w.writeLocked(w.buf)
+	if cap(w.buf) > keepBuffer {
+		w.buf = nil
+	}
+	return err
 }
 
-// frame writes one interleaved frame (RFC 2326, section 10.12).
-func (w *writer) frame(channel uint8, payload []byte) error {
+// frames writes whole interleaved frames (RFC 2326, section 10.12).
+func (w *writer) frames(wire []byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.buf = rtspwire.AppendFrame(w.buf[:0], channel, payload)
-	return w.flushLocked()
+	return w.writeLocked(wire)
 }
 
 // hurry bounds what is still written, also a write that waits now: the connection is about to be closed. The flag comes
@@ -237,7 +254,7 @@ func (w *writer) hurry(d time.Duration) {
 	_ = w.conn.SetWriteDeadline(time.Now().Add(d)) // a closed connection fails its writes anyway
 }
 
-func (w *writer) flushLocked() error {
+func (w *writer) writeLocked(b []byte) error {
 	if w.err != nil {
 		return w.err
 	}
@@ -245,12 +262,9 @@ func (w *writer) flushLocked() error {
 	if d := w.last.Load(); d != 0 {
 		_ = w.conn.SetWriteDeadline(time.Now().Add(time.Duration(d)))
 	}
-	w.tap.Wrote(w.buf) // before the answer to it can be there
-	n, err := w.conn.Write(w.buf)
+	w.tap.Wrote(b) // before the answer to it can be there
+	n, err := w.conn.Write(b)
 	w.n.Add(uint64(n))
-	if cap(w.buf) > keepBuffer {
-		w.buf = nil
-	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = errStalled
 	}

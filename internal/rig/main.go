@@ -78,6 +78,9 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	}
 	// Generator and sink sleep in system calls that the scheduler does not see: each keeps one of these for itself.
 	runtime.GOMAXPROCS(6)
+	if o.load.Burst < 1 {
+		return errors.New("rig: read options: -burst is at least 1")
+	}
 	r := newReport(o.receive)
 	if err := o.fill(ctx, r); err != nil {
 		return err
@@ -102,13 +105,16 @@ func (o options) fill(ctx context.Context, r *report) (err error) {
 		r.Peaks, err = o.peaks(ctx, names, o.load)
 		return err
 	case o.tcp > 0:
-		r.TCP, err = measureTCP(ctx, o.receive, o.tcp, o.load.Size, o.window)
-		return err
+		o.load.Flows = o.tcp
+		return r.addTCP(ctx, o.load, o.window)
 	}
 	p := &point{Name: "point", Load: o.load, Relays: names, Turns: o.repeat, Window: o.window}
 	r.Points = []*point{p}
 	return p.run(ctx, o.receive, os.Stderr)
 }
+
+// bursts are how the highest rate and interleaved media are measured: singly, and as a key frame's packets come.
+var bursts = []int{1, 16}
 
 func (o options) fillTable(ctx context.Context, r *report) error {
 	r.Points = named(plan(o.quick), o.only)
@@ -120,11 +126,16 @@ func (o options) fillTable(ctx context.Context, r *report) error {
 	if o.only != "" {
 		return nil
 	}
-	var err error
-	if r.TCP, err = measureTCP(ctx, o.receive, 40, 1316, time.Second); err != nil || o.quick {
-		return err
+	for _, burst := range bursts {
+		err := r.addTCP(ctx, load{Flows: 40, Size: 1316, Burst: burst}, time.Second)
+		if err != nil {
+			return err
+		}
 	}
-	for _, burst := range []int{1, 16} {
+	if o.quick {
+		return nil
+	}
+	for _, burst := range bursts {
 		l := load{Flows: 1000, Size: 1316, Burst: burst, Tick: o.load.Tick}
 		peaks, err := o.peaks(ctx, []string{reference, "plain", "fast", "steer", "rtpengine", "coturn"}, l)
 		if err != nil {

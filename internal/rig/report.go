@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,15 +18,25 @@ import (
 
 // report is everything that a run of the rig found.
 type report struct {
-	Date    time.Time `json:"date"`
-	Kernel  string    `json:"kernel"`
-	CPU     string    `json:"cpu"`
-	Cores   int       `json:"cores"`
-	Go      string    `json:"go"`
-	Receive string    `json:"receive"`
-	Points  []*point  `json:"points"`
-	Peaks   []peak    `json:"peaks,omitempty"`
-	TCP     *tcpCost  `json:"tcp,omitempty"`
+	Date    time.Time  `json:"date"`
+	Kernel  string     `json:"kernel"`
+	CPU     string     `json:"cpu"`
+	Cores   int        `json:"cores"`
+	Go      string     `json:"go"`
+	Receive string     `json:"receive"`
+	Points  []*point   `json:"points"`
+	Peaks   []peak     `json:"peaks,omitempty"`
+	TCP     []*tcpCost `json:"tcp,omitempty"`
+}
+
+// addTCP measures interleaved media.
+func (r *report) addTCP(ctx context.Context, l load, window time.Duration) error {
+	c, err := measureTCP(ctx, r.Receive, l, window)
+	if err != nil {
+		return err
+	}
+	r.TCP = append(r.TCP, c)
+	return nil
 }
 
 func newReport(receive string) *report {
@@ -67,8 +78,8 @@ func (r *report) writeTable(out io.Writer) {
 	r.writePoints(out, row)
 	_ = w.Flush() // out says what is wrong with it by itself
 	r.writePeaks(out, w, row)
-	if r.TCP != nil {
-		fmt.Fprintf(out, "\n%v\n", r.TCP)
+	for _, c := range r.TCP {
+		fmt.Fprintf(out, "\n%v\n", c)
 	}
 }
 

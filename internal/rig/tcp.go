@@ -21,6 +21,7 @@ import (
 type tcpCost struct {
 	Sessions int     `json:"sessions"`
 	Size     int     `json:"bytes"`
+	Burst    int     `json:"burst"`  // frames back to back, each in a write of its own
 	Rate     float64 `json:"rate"`   // packets a second that came to the players
 	CPU      float64 `json:"cpu_us"` // per packet: the proxy's process and the gateway's receive thread
 	Process  float64 `json:"process_us"`
@@ -28,19 +29,20 @@ type tcpCost struct {
 }
 
 func (t *tcpCost) String() string {
-	return fmt.Sprintf("interleaved over TCP, %d sessions, %d bytes, %.0f packets a second: %.2f CPU s per million packets (process %.2f), %d MiB",
-		t.Sessions, t.Size, t.Rate, t.CPU, t.Process, t.Memory>>20)
+	return fmt.Sprintf("interleaved over TCP, %d sessions, %d bytes, bursts of %d, %.0f packets a second: %.2f CPU s per million packets (process %.2f), %d MiB",
+		t.Sessions, t.Size, t.Burst, t.Rate, t.CPU, t.Process, t.Memory>>20)
 }
 
 // rtspPort is where the origin and the gateway listen.
 const rtspPort = 554
 
-// pace is how often the origin sends to each player.
+// pace is how often the origin sends a frame to each player, in the mean.
 const pace = 2 * time.Millisecond
 
 // stage is the scripted origin and the players of interleaved media.
 type stage struct {
 	size     int
+	burst    int
 	listener net.Listener
 	bytes    atomic.Uint64 // that came to the players
 	quit     chan struct{}
@@ -50,8 +52,9 @@ type stage struct {
 	conns []net.Conn
 }
 
-// measureTCP sends media of rtsp.Proxy in a process of its own: each session's origin writes a frame each pace.
-func measureTCP(ctx context.Context, receive string, sessions, size int, window time.Duration) (*tcpCost, error) {
+// measureTCP sends media of rtsp.Proxy in a process of its own. Of the load, Flows is how many sessions there are, and
+// the rate is pace's.
+func measureTCP(ctx context.Context, receive string, l load, window time.Duration) (*tcpCost, error) {
 	b, err := newBed(ctx, receive)
 	if err != nil {
 		return nil, err
@@ -61,7 +64,7 @@ func measureTCP(ctx context.Context, receive string, sessions, size int, window 
 	if err := b.in(ctx, clientHost, "sh", "-ec", rps("eth0", trafficCore)); err != nil {
 		return nil, err
 	}
-	s := &stage{size: size, quit: make(chan struct{})}
+	s := &stage{size: l.Size, burst: l.Burst, quit: make(chan struct{})}
 	if err := s.open(); err != nil {
 		return nil, err
 	}
@@ -71,7 +74,7 @@ func measureTCP(ctx context.Context, receive string, sessions, size int, window 
 		return nil, err
 	}
 	defer r.close()
-	for i := range sessions {
+	for i := range l.Flows {
 		if err := s.play(i); err != nil {
 			return nil, err
 		}
@@ -79,7 +82,7 @@ func measureTCP(ctx context.Context, receive string, sessions, size int, window 
 	if err := wait(ctx, settle); err != nil {
 		return nil, err
 	}
-	c := &tcpCost{Sessions: sessions, Size: size}
+	c := &tcpCost{Sessions: l.Flows, Size: l.Size, Burst: l.Burst}
 	return c, c.read(ctx, b, r, s, window)
 }
 
@@ -173,13 +176,15 @@ func (s *stage) send(conn net.Conn) {
 	frame := make([]byte, 4+s.size)
 	frame[0], frame[4], frame[5] = '$', 2<<6, payloadMP2
 	binary.BigEndian.PutUint16(frame[2:], uint16(s.size))
-	tick := time.NewTicker(pace)
+	tick := time.NewTicker(pace * time.Duration(s.burst))
 	defer tick.Stop()
 	for n := uint16(0); ; n++ {
-		select {
-		case <-tick.C:
-		case <-s.quit:
-			return
+		if int(n)%s.burst == 0 {
+			select {
+			case <-tick.C:
+			case <-s.quit:
+				return
+			}
 		}
 		binary.BigEndian.PutUint16(frame[6:], n)
 		if _, err := conn.Write(frame); err != nil {

@@ -5,3 +5,13 @@ package rtspwire
 func (r *Reader) InMessage() bool {
 	return r.pending.active || r.head.kind != lineNone || r.Buffered() > 0
 }
+
+// FrameReady reports whether the next Read returns a frame without reading from the source: all of it is there. The
+// frames before it stay where they are then.
+func (r *Reader) FrameReady() bool {
+	if r.dead != nil || r.pending.active || r.head.kind != lineNone {
+		return false
+	}
+	d := r.data()
+	return len(d) >= frameHeader && d[0] == '$' && len(d) >= frameHeader+int(d[2])<<8+int(d[3])
+}

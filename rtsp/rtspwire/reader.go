@@ -107,7 +107,7 @@ func (r *Reader) readFrame() (Item, error) {
 		return nil, err
 	}
 	d = r.data()
-	r.frame = Frame{Channel: d[1], Payload: d[frameHeader:n:n]}
+	r.frame = Frame{Channel: d[1], Payload: d[frameHeader:n:n], wire: d[:n]}
 	r.consume(n)
 	r.row = 0
 	return &r.frame, nil

@@ -1,8 +1,10 @@
 package rtspwire
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -231,6 +233,87 @@ func TestLargeBufferIsGivenBack(t *testing.T) {
 	if len(r.buf) != bufferMin {
 		t.Errorf("buffer of %d bytes", len(r.buf))
 	}
+}
+
+// TestReaddress: frames that lie together leave together, with other channels and nothing else changed, however the
+// stream is cut.
+func TestReaddress(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var in, want []byte
+	frames := 0
+	for range 2000 {
+		if random.IntN(20) == 0 {
+			in = append(in, "OPTIONS * RTSP/1.0\r\n\r\n"...)
+			continue
+		}
+		payload := make([]byte, random.IntN(3000))
+		for i := range payload {
+			payload[i] = byte(random.Uint32())
+		}
+		channel := uint8(random.IntN(4))
+		in, want = AppendFrame(in, channel, payload), AppendFrame(want, channel+10, payload)
+		frames++
+	}
+	r := NewReader(&cut{data: in, random: random}, Limits{})
+	var got, run []byte
+	runs := 0
+	leave := func() {
+		if len(run) > 0 {
+			got, run = append(got, run...), nil
+			runs++
+		}
+	}
+	for {
+		item, err := r.Read()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, ok := item.(*Frame)
+		if !ok {
+			continue
+		}
+		payload := bytes.Clone(f.Payload)
+		if joined, ok := f.ReaddressAfter(run, f.Channel+10); ok {
+			run = joined
+		} else {
+			leave()
+			run = f.Readdress(f.Channel + 10)
+		}
+		if !bytes.Equal(payload, f.Payload) {
+			t.Fatal("the payload has changed")
+		}
+		if !r.FrameReady() {
+			leave()
+		}
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%d bytes left, want %d", len(got), len(want))
+	}
+	if runs >= frames/2 {
+		t.Errorf("%d frames in %d runs", frames, runs)
+	}
+	alone := Frame{Channel: 1, Payload: []byte("ab")}
+	if _, ok := alone.ReaddressAfter(got, 2); ok || string(alone.Readdress(2)) != "$\x02\x00\x02ab" {
+		t.Error("a frame that was not read")
+	}
+}
+
+// cut gives data in pieces of any length.
+type cut struct {
+	data   []byte
+	random *rand.Rand
+}
+
+func (c *cut) Read(b []byte) (int, error) {
+	if len(c.data) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, c.data[:min(len(c.data), 1+c.random.IntN(20000))])
+	c.data = c.data[n:]
+	return n, nil
 }
 
 // TestAllocations: a frame costs nothing, a SETUP little.

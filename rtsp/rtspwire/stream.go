@@ -4,7 +4,7 @@ import "io"
 
 const (
 	bufferMin  = 4 << 10   // what a quiet connection holds
-	bufferBusy = 16 << 10  // what a connection gets whose reads come full: fewer reads for interleaved media
+	bufferBusy = 32 << 10  // what a connection gets whose reads come full: fewer reads, and writes, for interleaved media
 	bufferKeep = 128 << 10 // a larger one was needed for a large head and is given back
 	emptyReads = 100       // reads without bytes and without error before the source is given up
 )
@@ -61,17 +61,19 @@ func (s *stream) fill() error {
 	return io.ErrNoProgress
 }
 
+// makeRoom moves what is there to the front, which is at most the beginning of one item and so little: a read into what
+// is left behind it would be short.
 func (s *stream) makeRoom() {
 	used := s.Buffered()
 	size := len(s.buf)
 	switch {
 	case used == 0 && (size == 0 || size > bufferKeep):
 		size = bufferMin
-	case used == 0 && s.full && size < bufferBusy:
+	case s.full && s.end == len(s.buf) && size < bufferBusy:
 		size *= 2
 	case used > size/2 && s.end == size:
 		size *= 2
-	case used > 0 && s.end < size:
+	case used > 0 && s.pos == 0 && s.end < size:
 		return
 	}
 	if size == len(s.buf) {
