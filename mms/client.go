@@ -71,6 +71,9 @@ func (s *session) ask(m mmswire.Raw, sent uint64) {
 	case answered:
 		s.await(r)
 	}
+	if m.MID == mmswire.MIDReadBlock && s.funnel.flow != nil {
+		s.funnel.flow.Hold() // the header that is asked for must not be there before the answer
+	}
 	s.toOrigin(m, sent)
 }
 

@@ -89,6 +89,9 @@ func (s *session) pass(m mmswire.Raw, sent uint64) {
 		return
 	}
 	s.toClient(m, sent)
+	if m.MID == mmswire.MIDReportReadBlock && s.funnel.flow != nil {
+		s.funnel.flow.Release()
+	}
 }
 
 // onFileReport notes whether the file is open.

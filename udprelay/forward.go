@@ -102,15 +102,9 @@ func (s *socket) wait(d time.Duration) bool {
 // writes is the flow's alone.
 func (s *socket) handle(b []byte, cut bool, from netip.AddrPort) {
 	f, to := s.decide(b, cut, from, s.relay.cfg.Now())
-	if f == nil {
-		return
+	if f != nil && !f.keep(s, to, b) {
+		f.write(s, to, b)
 	}
-	out := s.side.other()
-	if _, err := f.legs[out].sock[s.k].conn.WriteToUDPAddrPort(b, to); err != nil {
-		f.drops.add(writeReason(err))
-		return
-	}
-	f.sent[out].add(len(b), f.mms == nil && isRTCP(b))
 }
 
 // decide says whose a datagram is and where it goes, or counts why it goes nowhere; the flow is nil then.

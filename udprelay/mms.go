@@ -21,6 +21,11 @@ func isMMSData(b []byte) bool {
 	return len(b) >= mmsData && int(binary.LittleEndian.Uint16(b[6:])) == len(b)
 }
 
+// isMMSPair reports whether a Data packet is one of a packet pair, whose spacing is what counts.
+//
+// [MS-MMSP] 2.2.2: the value 0xFF MUST be used if the Data packet contains a packet-pair packet; AFFlags MUST be 0x10.
+func isMMSPair(b []byte) bool { return len(b) >= mmsData && b[4] == 0xff && b[5] == 0x10 }
+
 func mmsLocation(b []byte) uint32  { return binary.LittleEndian.Uint32(b) }
 func mmsIncarnation(b []byte) byte { return b[4] }
 func mmsSequence(b []byte) uint8   { return b[5] } // AFFlags, of a packet with an ASF data packet

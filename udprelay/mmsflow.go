@@ -34,7 +34,8 @@ const resendsPerSecond = 200
 type mmsFlow struct {
 	way     atomic.Pointer[resendWay] // nil until SetResend
 	limit   limit
-	counted atomic.Uint32 // see CountFrom: how many calls << 8 | incarnation; 0 is none
+	held    atomic.Pointer[hold] // nil: nothing waits
+	counted atomic.Uint32        // see CountFrom: how many calls << 8 | incarnation; 0 is none
 	meter   mmsMeter
 }
 

@@ -99,6 +99,9 @@ func datagrams(length, size int) uint64 {
 
 // send queues a datagram until the end of the turn.
 func (l *loop) send(s *socket, f *Flow, to netip.AddrPort, b []byte, tos uint8) {
+	if f.keep(s, to, b) {
+		return
+	}
 	out := s.side.other()
 	control := f.mms == nil && isRTCP(b)
 	conn := f.legs[out].sock[s.k].conn
@@ -113,9 +116,5 @@ func (l *loop) send(s *socket, f *Flow, to netip.AddrPort, b []byte, tos uint8) 
 		l.out.add(c, way{flow: f, side: out, to: to, tos: tos & dscpBits}, b, control)
 		return
 	}
-	if _, err := conn.WriteToUDPAddrPort(b, to); err != nil {
-		f.drops.add(writeReason(err))
-		return
-	}
-	f.sent[out].add(len(b), control)
+	f.write(s, to, b)
 }
