@@ -43,17 +43,32 @@ func newNodes() *cobra.Command {
 	return cmd
 }
 
+// adminNode is a node as the admin API tells of it.
+type adminNode struct {
+	Pool, Name, Address string
+	Draining            bool
+	Sessions            int
+	Services            map[string]struct {
+		Health, Reason string
+		Usable         bool
+	}
+}
+
+// state is how a service of the node is, for people.
+func (n *adminNode) state(service string) string {
+	s := n.Services[service]
+	switch {
+	case n.Draining:
+		return s.Health + ", draining"
+	case !s.Usable && s.Health != "down":
+		return s.Health + ", not usable"
+	}
+	return s.Health
+}
+
 func printNodes(w io.Writer, body []byte) error {
 	var page struct {
-		Nodes []struct {
-			Pool, Name, Address string
-			Draining            bool
-			Sessions            int
-			Services            map[string]struct {
-				Health, Reason string
-				Usable         bool
-			}
-		}
+		Nodes []adminNode
 	}
 	if err := json.Unmarshal(body, &page); err != nil {
 		return fmt.Errorf("read the answer: %w", err)
@@ -62,15 +77,7 @@ func printNodes(w io.Writer, body []byte) error {
 	fmt.Fprintln(t, "NODE\tADDRESS\tSESSIONS\tSERVICE\tSTATE\tWHY")
 	for _, n := range page.Nodes {
 		for _, name := range slices.Sorted(maps.Keys(n.Services)) {
-			s := n.Services[name]
-			state := s.Health
-			switch {
-			case n.Draining:
-				state += ", draining"
-			case !s.Usable && s.Health != "down":
-				state += ", not usable"
-			}
-			fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\n", plain(n.Pool+"/"+n.Name), n.Address, n.Sessions, name, state, plain(s.Reason))
+			fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\n", plain(n.Pool+"/"+n.Name), n.Address, n.Sessions, name, n.state(name), plain(n.Services[name].Reason))
 		}
 	}
 	return t.Flush()

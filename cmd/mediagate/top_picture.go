@@ -19,16 +19,8 @@ type picture struct {
 	at       time.Time
 	Total    int
 	Sessions []topSession
-	Nodes    []struct {
-		Pool, Name string
-		Draining   bool
-		Sessions   int
-		Services   map[string]struct {
-			Health, Reason string
-			Usable         bool
-		}
-	}
-	Relay struct {
+	Nodes    []adminNode
+	Relay    struct {
 		Engine string
 		Flows  int
 		Loops  []struct {
@@ -93,15 +85,7 @@ func (p picture) text(before picture, by byte, width, height int) string {
 	add("%-24s %-9s %8s  %s", "NODE", "SERVICE", "SESSIONS", "STATE")
 	for _, n := range p.Nodes {
 		for _, name := range slices.Sorted(maps.Keys(n.Services)) {
-			s := n.Services[name]
-			state := s.Health
-			switch {
-			case n.Draining:
-				state += ", draining"
-			case !s.Usable && s.Health != "down":
-				state += ", not usable"
-			}
-			add("%-24s %-9s %8d  %s", plain(n.Pool+"/"+n.Name), name, n.Sessions, strings.TrimSpace(state+" "+plain(s.Reason)))
+			add("%-24s %-9s %8d  %s", plain(n.Pool+"/"+n.Name), name, n.Sessions, strings.TrimSpace(n.state(name)+" "+plain(n.Services[name].Reason)))
 		}
 	}
 	add("")

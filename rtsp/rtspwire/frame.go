@@ -21,11 +21,11 @@ func (*Frame) item() {}
 func (f *Frame) Append(b []byte) []byte { return AppendFrame(b, f.Channel, f.Payload) }
 
 // Readdress gives the frame another channel and returns it as it goes on the wire. Of a frame that was read that is the
-// Reader's own memory, valid as long as the Payload; any other is copied.
+// Reader's own memory, valid as long as the Payload; any other is copied, and is nil with a payload over MaxFramePayload.
 func (f *Frame) Readdress(channel uint8) []byte {
 	f.Channel = channel
 	if f.wire == nil {
-		f.wire = f.Append(nil)
+		return f.Append(nil)
 	}
 	f.wire[1] = channel
 	return f.wire

@@ -299,6 +299,9 @@ func TestReaddress(t *testing.T) {
 	if _, ok := alone.ReaddressAfter(got, 2); ok || string(alone.Readdress(2)) != "$\x02\x00\x02ab" {
 		t.Error("a frame that was not read")
 	}
+	if long := (&Frame{Payload: make([]byte, MaxFramePayload+1)}); long.Readdress(1) != nil {
+		t.Error("a frame that cannot be one")
+	}
 }
 
 // cut gives data in pieces of any length.
