@@ -152,8 +152,8 @@ type runner interface {
 	ReopenLogs() error
 }
 
-// supervise runs g and passes signals on to it: the first to stop drains, the second, or one before g is ready, stops
-// now. It returns when g has ended.
+// supervise runs g and passes signals on to it: the first to stop drains, the second stops now. It returns when g has
+// ended.
 func supervise(ctx context.Context, g runner, drain time.Duration, signals <-chan os.Signal, log *zap.Logger) error {
 	ctx, stopNow := context.WithCancel(ctx)
 	defer stopNow()
@@ -170,7 +170,7 @@ func supervise(ctx context.Context, g runner, drain time.Duration, signals <-cha
 			switch {
 			case sig == syscall.SIGHUP || sig == syscall.SIGUSR1:
 				reopen(g, log)
-			case draining || !isReady(g):
+			case draining:
 				log.Info("stopping now", zap.Stringer("signal", sig))
 				stopNow()
 			default:
@@ -178,18 +178,20 @@ func supervise(ctx context.Context, g runner, drain time.Duration, signals <-cha
 				log.Info("asked to stop", zap.Stringer("signal", sig), zap.Duration("drain_at_most", drain))
 				bound, cancel := context.WithTimeout(ctx, drain)
 				defer cancel()
-				wg.Go(func() { _ = g.Shutdown(bound) }) // that its time ran out is no fault, and Run ends after it
+				wg.Go(func() { shutDown(bound, g, stopNow) })
 			}
 		}
 	}
 }
 
-func isReady(g runner) bool {
+// shutDown drains g. Players may have connected to ports that were bound a moment before g is ready, so that it is
+// waited for; a gateway that does not come up while ctx lasts is stopped.
+func shutDown(ctx context.Context, g runner, stopNow func()) {
 	select {
 	case <-g.Ready():
-		return true
-	default:
-		return false
+		_ = g.Shutdown(ctx) // that its time ran out is no fault, and Run ends after it
+	case <-ctx.Done():
+		stopNow()
 	}
 }
 

@@ -66,7 +66,7 @@ type at struct {
 
 type superviseCase struct {
 	name     string
-	notReady bool
+	ready    int // second
 	sessions time.Duration
 	signals  []at
 	ends     int // second
@@ -77,14 +77,16 @@ type superviseCase struct {
 // TestSupervise sends signals at given seconds and looks when and how the program ended.
 func TestSupervise(t *testing.T) {
 	tests := []superviseCase{
-		{"nobody there", false, 0, []at{{1, syscall.SIGTERM}}, 1, true, 0},
-		{"sessions run on", false, 7 * time.Second, []at{{1, syscall.SIGINT}}, 8, true, 0},
-		{"sessions outlast the drain", false, time.Hour, []at{{1, syscall.SIGTERM}}, 31, false, 0},
-		{"second signal", false, time.Hour, []at{{1, syscall.SIGTERM}, {3, syscall.SIGINT}}, 3, false, 0},
-		{"hangup", false, 0, []at{{1, syscall.SIGHUP}, {2, syscall.SIGHUP}, {3, syscall.SIGTERM}}, 3, true, 2},
-		{"user signal", false, 0, []at{{1, syscall.SIGUSR1}, {3, syscall.SIGTERM}}, 3, true, 1},
-		{"hangup while draining", false, 5 * time.Second, []at{{1, syscall.SIGTERM}, {2, syscall.SIGHUP}}, 6, true, 1},
-		{"before it is ready", true, time.Hour, []at{{1, syscall.SIGTERM}}, 1, false, 0},
+		{"nobody there", 0, 0, []at{{1, syscall.SIGTERM}}, 1, true, 0},
+		{"sessions run on", 0, 7 * time.Second, []at{{1, syscall.SIGINT}}, 8, true, 0},
+		{"sessions outlast the drain", 0, time.Hour, []at{{1, syscall.SIGTERM}}, 31, false, 0},
+		{"second signal", 0, time.Hour, []at{{1, syscall.SIGTERM}, {3, syscall.SIGINT}}, 3, false, 0},
+		{"hangup", 0, 0, []at{{1, syscall.SIGHUP}, {2, syscall.SIGHUP}, {3, syscall.SIGTERM}}, 3, true, 2},
+		{"user signal", 0, 0, []at{{1, syscall.SIGUSR1}, {3, syscall.SIGTERM}}, 3, true, 1},
+		{"hangup while draining", 0, 5 * time.Second, []at{{1, syscall.SIGTERM}, {2, syscall.SIGHUP}}, 6, true, 1},
+		{"before it is ready", 3, 2 * time.Second, []at{{1, syscall.SIGTERM}}, 5, true, 0},
+		{"never ready", 60, 0, []at{{1, syscall.SIGTERM}}, 31, false, 0},
+		{"never ready, second signal", 60, 0, []at{{1, syscall.SIGTERM}, {3, syscall.SIGTERM}}, 3, false, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -95,8 +97,11 @@ func TestSupervise(t *testing.T) {
 
 func (tt superviseCase) run(t *testing.T) {
 	g := &fakeGateway{ready: make(chan struct{}), sessions: tt.sessions, end: make(chan struct{})}
-	if !tt.notReady {
+	if tt.ready == 0 {
 		close(g.ready)
+	} else {
+		late := time.AfterFunc(time.Duration(tt.ready)*time.Second, func() { close(g.ready) })
+		defer late.Stop()
 	}
 	signals := make(chan os.Signal, 3)
 	for _, s := range tt.signals {
