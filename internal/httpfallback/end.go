@@ -29,7 +29,8 @@ func (p *Proxy) settle(ex *exchange) {
 		ex.err = fmt.Errorf("httpfallback: serve request: panic: %v", v)
 		ex.log.Error("request ended by a fault of the gateway", zap.Any("panic", v), zap.ByteString("stack", debug.Stack()))
 	}
-	if ex.in.Context().Err() != nil && ex.clientErr == nil {
+	// A player that has its whole answer may be gone before the handler is: that broke nothing off.
+	if cut := v != nil || ex.err != nil; cut && ex.clientErr == nil {
 		ex.clientErr = ex.in.Context().Err()
 	}
 	p.mu.Lock()
