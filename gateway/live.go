@@ -40,7 +40,8 @@ func (l live) Drops() map[string]uint64 {
 func (l live) Loops() []metrics.Loop {
 	var all []metrics.Loop
 	for _, each := range l.g.relay.Load().Loops {
-		all = append(all, metrics.Loop{Busy: each.Busy, Packets: each.Packets, Led: each.Led, Calls: each.Batches, Dropped: each.KernelDropped})
+		all = append(all, metrics.Loop{Busy: each.Busy, Packets: each.Packets, Led: each.Led, Bypassed: each.Bypassed,
+			Calls: each.Batches, Dropped: each.KernelDropped})
 	}
 	return all
 }

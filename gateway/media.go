@@ -1,13 +1,11 @@
 package gateway
 
 import (
-	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
 
 	"mediagate/internal/config"
-	"mediagate/internal/steer"
 	"mediagate/udprelay"
 )
 
@@ -49,40 +47,6 @@ func marking(d config.DSCP) udprelay.Marking {
 		return udprelay.Marking{}
 	}
 	return udprelay.Marking{Set: true, DSCP: uint8(d)}
-}
-
-// steerFunc leads datagrams from nodes to the sockets of the relay's loops; nil if the configuration does not want it.
-func steerFunc(cfg *config.Config) udprelay.SteerFunc {
-	if cfg.Relay.Steer == config.SteerOff {
-		return nil
-	}
-	nodes := nodeAddresses(cfg)
-	return func(s udprelay.SteerSpec) (udprelay.Steering, error) {
-		lo, hi := s.Ports.Lo, s.Ports.Hi
-		if len(cfg.TransparentNodes()) > 0 {
-			lo, hi = 1, 65535 // origin legs have the clients' own ports
-		}
-		g, err := steer.Open(steer.Spec{Lo: lo, Hi: hi, V4: s.V4, V6: s.V6, Senders: nodes})
-		if err != nil {
-			return nil, err // and not a Steering that holds nil
-		}
-		return g, nil
-	}
-}
-
-// nodeAddresses are the addresses of all pools' nodes, each once.
-func nodeAddresses(cfg *config.Config) []netip.Addr {
-	seen := map[netip.Addr]bool{}
-	list := []netip.Addr{}
-	for _, p := range cfg.Pools {
-		for _, n := range p.Nodes {
-			if a := n.Address.Unmap().WithZone(""); !seen[a] {
-				seen[a] = true
-				list = append(list, a)
-			}
-		}
-	}
-	return list
 }
 
 // sayEngine tells once what moves the media, and what of it the machine lacks.

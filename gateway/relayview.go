@@ -21,7 +21,8 @@ func (v view) Relay() admin.Relay {
 		}
 	}
 	for _, l := range v.g.relay.Load().Loops {
-		r.Loops = append(r.Loops, admin.Loop{Busy: l.Busy, Packets: l.Packets, Steered: l.Led, SendCalls: l.Batches, KernelDropped: l.KernelDropped})
+		r.Loops = append(r.Loops, admin.Loop{Busy: l.Busy, Packets: l.Packets, Steered: l.Led, XDP: l.Bypassed,
+			SendCalls: l.Batches, KernelDropped: l.KernelDropped})
 	}
 	return r
 }

@@ -20,6 +20,8 @@ const (
 	DropReadError
 	// DropTooLong is a datagram that did not fit the receive buffer, or one that the way out cannot carry whole.
 	DropTooLong
+	// DropCorrupt came by AF_XDP with a length or a checksum that is wrong. (What the kernel's own stack finds it drops unseen.)
+	DropCorrupt
 	// DropUnknownSource came from an address that no flow of this socket talks to.
 	DropUnknownSource
 	// DropAmbiguous came to the shared pair from an address with several flows that it could belong to.
@@ -54,6 +56,7 @@ var dropNames = [dropReasons]string{
 	DropNone:          "none",
 	DropReadError:     "read-error",
 	DropTooLong:       "too-long",
+	DropCorrupt:       "corrupt",
 	DropUnknownSource: "unknown-source",
 	DropAmbiguous:     "ambiguous",
 	DropClosed:        "closed",

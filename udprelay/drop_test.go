@@ -11,7 +11,7 @@ func TestDropReasonNames(t *testing.T) {
 			seen[n] = true
 		}
 	}
-	if got := dropReasons.String(); got != "reason-16" {
+	if got := dropReasons.String(); got != "reason-17" {
 		t.Errorf("unknown reason: %q", got)
 	}
 }

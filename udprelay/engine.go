@@ -75,11 +75,12 @@ func (r *Relay) choose() error {
 
 // LoopLoad are the figures of one event loop: the share of the last second that it was busy (0 to 1), what the kernel
 // dropped in the last second because the loop had not read the datagrams before it, and, since the start, how often it
-// woke up, the datagrams it read, those of them that Steering led to it, the calls in which it sent, and all that the kernel dropped.
+// woke up, the datagrams it read, those of them that Steering led to its socket, those that came by a Queue, the calls in which it
+// sent, and all that the kernel dropped.
 type LoopLoad struct {
-	Busy                                          float64
-	DropsPerSecond                                uint64
-	Wakeups, Packets, Led, Batches, KernelDropped uint64
+	Busy                                                    float64
+	DropsPerSecond                                          uint64
+	Wakeups, Packets, Led, Bypassed, Batches, KernelDropped uint64
 }
 
 // Load are the figures of all event loops; none with the plain engine.

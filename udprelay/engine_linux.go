@@ -24,6 +24,8 @@ type fastEngine struct {
 	steering Steering      // nil: each socket receives its own
 	leading  [][]*fastConn // what it leads to: by family, by loop
 	led      atomic.Int32  // ports
+	held     holdings      // whose they are
+	queues   []*fastConn   // what takes datagrams from interfaces
 
 	mu    sync.Mutex // guards the following
 	loops []*loop
@@ -53,7 +55,8 @@ func newFast(r *Relay) (mover, EngineInfo, error) {
 	}
 	receive, send := try("receive-trains", unix.UDP_GRO), try("send-trains", unix.UDP_SEGMENT)
 	e.gro, e.gso = receive.On, send.On
-	return e, EngineInfo{Name: EngineFast.String(), Loops: e.limit, Features: []Feature{receive, send, e.lead()}}, nil
+	features := append([]Feature{receive, send, e.lead()}, e.bypass()...)
+	return e, EngineInfo{Name: EngineFast.String(), Loops: e.limit, Features: features}, nil
 }
 
 // startLocked makes the loops. The collector, and all other goroutines, need a processor that no loop keeps.
@@ -77,6 +80,10 @@ func (e *fastEngine) startLocked() error {
 		for _, family := range e.leading {
 			family[i].loop = l
 			l.post(command{conn: family[i], add: true})
+		}
+		for at := i; at < len(e.queues); at += len(loops) {
+			e.queues[at].loop = l
+			l.post(command{conn: e.queues[at], add: true})
 		}
 		e.wg.Go(l.run)
 	}
@@ -175,6 +182,8 @@ type fastConn struct {
 	dropped uint32 // as the kernel counts
 	failing bool   // the last read failed
 	led     bool   // its datagrams come to the loop's own socket
+	queue   Queue  // what it is, if it is no socket of UDP
+	overrun uint64 // of the queue, as far as it was counted
 }
 
 func (c *fastConn) LocalAddrPort() netip.AddrPort { return c.local }

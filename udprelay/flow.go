@@ -23,7 +23,8 @@ type Peer struct {
 // owner, the session, calls Close.
 //
 // Who writes what: the goroutine that reads a socket writes what belongs to that port (the meter and the probation
-// are one port's each), everything else is atomic; who asks for figures reads atomics only.
+// are one port's each), or, where several may have datagrams for one, whoever holds turn; everything else is atomic; who asks
+// for figures reads atomics only.
 type Flow struct {
 	// Never changed after Reserve.
 	relay  *Relay
@@ -37,6 +38,7 @@ type Flow struct {
 	opened time.Time
 
 	closed atomic.Bool
+	turn   sync.Mutex // of the loops that have datagrams for the origin leg, where several may (Relay.crossed)
 	ssrcs  ssrcSet
 	drops  tally
 	got    [sides]counter

@@ -107,6 +107,15 @@ func (s *socket) handle(b []byte, cut bool, from netip.AddrPort) {
 	}
 }
 
+// route is Flow.route, for one loop at a time where two may have datagrams of one port.
+func (s *socket) route(f *Flow, from netip.AddrPort, b []byte, now time.Time) (netip.AddrPort, DropReason) {
+	if s.relay.crossed && s.side == Origin {
+		f.turn.Lock()
+		defer f.turn.Unlock()
+	}
+	return f.route(s.side, s.k, from, b, now)
+}
+
 // decide says whose a datagram is and where it goes, or counts why it goes nowhere; the flow is nil then.
 func (s *socket) decide(b []byte, cut bool, from netip.AddrPort, now time.Time) (*Flow, netip.AddrPort) {
 	f, reason := s.flow, DropNone
@@ -118,7 +127,7 @@ func (s *socket) decide(b []byte, cut bool, from netip.AddrPort, now time.Time) 
 	}
 	var to netip.AddrPort
 	if reason = DropTooLong; !cut {
-		to, reason = f.route(s.side, s.k, from, b, now)
+		to, reason = s.route(f, from, b, now)
 	}
 	if f.tap != nil {
 		f.show(s, from, to, b, reason, now)

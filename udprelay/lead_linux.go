@@ -23,7 +23,7 @@ func (e *fastEngine) lead() Feature {
 	if steer == nil {
 		return Feature{Name: steeringName, Why: "not wanted"}
 	}
-	spec := SteerSpec{Ports: e.relay.cfg.OriginPorts}
+	spec := SteerSpec{Ports: e.relay.cfg.OriginPorts, Buffer: leadBuffers * e.relay.cfg.ReceiveBuffer}
 	err := e.leaders(unix.AF_INET, &spec.V4)
 	if err == nil {
 		if err6 := e.leaders(unix.AF_INET6, &spec.V6); err6 != nil {
@@ -110,9 +110,9 @@ func (l *loop) hold(c *fastConn) {
 	if g == nil || c.sock.flow == nil || c.sock.side != Origin || c.local.Addr().Zone() != "" {
 		return
 	}
-	l.held[c.local] = c.sock // before the first comes
+	l.engine.held.add(c.local, c.sock) // before the first comes
 	if err := g.Hold(c.local); err != nil {
-		delete(l.held, c.local)
+		l.engine.held.remove(c.local)
 		l.engine.relay.cfg.Logger.Debug("media port is not led to its loop", zap.Stringer("local", c.local), zap.Error(err))
 		return
 	}
@@ -130,5 +130,5 @@ func (l *loop) release(c *fastConn) {
 	if err := l.engine.steering.Release(c.local); err != nil {
 		l.engine.relay.cfg.Logger.Warn("media port is still led to its loop", zap.Stringer("local", c.local), zap.Error(err))
 	}
-	delete(l.held, c.local)
+	l.engine.held.remove(c.local)
 }

@@ -2,7 +2,6 @@ package udprelay
 
 import (
 	"fmt"
-	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -33,31 +32,31 @@ type loop struct {
 	poll   int // epoll
 	bell   int // eventfd: there are commands
 	events [eventsAtOnce]unix.EpollEvent
-	conns  []*fastConn                // by slot
-	held   map[netip.AddrPort]*socket // whose datagrams come to the loop's own sockets
-	unused []int32                    // slots
-	paused []*fastConn                // those that could not be read
+	conns  []*fastConn // by slot
+	unused []int32     // slots
+	paused []*fastConn // those that could not be read
 	in     *inbox
 	out    *batch
 	ended  bool
 
-	ticked  time.Time     // when the last second began
-	worked  time.Duration // of the thread, by then
-	lost    uint64        // dropped by the kernel, by then
-	busy    atomic.Uint64 // of the last second, in 1/1000
-	perSec  atomic.Uint64 // dropped by the kernel in the last second
-	wakeups atomic.Uint64
-	packets atomic.Uint64
-	led     atomic.Uint64
-	batches atomic.Uint64
-	dropped atomic.Uint64
+	ticked   time.Time     // when the last second began
+	worked   time.Duration // of the thread, by then
+	lost     uint64        // dropped by the kernel, by then
+	busy     atomic.Uint64 // of the last second, in 1/1000
+	perSec   atomic.Uint64 // dropped by the kernel in the last second
+	wakeups  atomic.Uint64
+	packets  atomic.Uint64
+	led      atomic.Uint64
+	bypassed atomic.Uint64
+	batches  atomic.Uint64
+	dropped  atomic.Uint64
 
 	mu   sync.Mutex // guards the following
 	todo []command
 }
 
 func newLoop(e *fastEngine) (*loop, error) {
-	l := &loop{engine: e, in: newInbox(), out: newBatch(e.gso), held: make(map[netip.AddrPort]*socket)}
+	l := &loop{engine: e, in: newInbox(), out: newBatch(e.gso)}
 	var err error
 	if l.poll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("udprelay: make event loop: epoll: %w", err)
@@ -125,6 +124,9 @@ func (l *loop) turn(n int) {
 			continue
 		}
 		c := l.conns[slot]
+		if l.troubled(c, l.events[i].Events) {
+			continue
+		}
 		if l.events[i].Events&unix.EPOLLERR != 0 {
 			c.hear()
 		}
@@ -212,6 +214,7 @@ func (l *loop) tick(now time.Time) {
 		}
 		l.worked = worked
 	}
+	l.overruns()
 	lost := l.dropped.Load()
 	l.perSec.Store(lost - l.lost)
 	l.lost, l.ticked = lost, now
@@ -227,6 +230,6 @@ func (l *loop) tick(now time.Time) {
 func (l *loop) load() LoopLoad {
 	return LoopLoad{
 		Busy: float64(l.busy.Load()) / 1000, DropsPerSecond: l.perSec.Load(), Wakeups: l.wakeups.Load(),
-		Packets: l.packets.Load(), Led: l.led.Load(), Batches: l.batches.Load(), KernelDropped: l.dropped.Load(),
+		Packets: l.packets.Load(), Led: l.led.Load(), Bypassed: l.bypassed.Load(), Batches: l.batches.Load(), KernelDropped: l.dropped.Load(),
 	}
 }

@@ -14,6 +14,10 @@ const readsAtOnce = 4
 // read passes on what a socket has. Of a flow's own socket it reads one message: there is rarely more, and what is left wakes
 // the loop again.
 func (l *loop) read(c *fastConn, now time.Time) {
+	if c.queue != nil {
+		l.drain(c, now)
+		return
+	}
 	times, most := readsAtOnce, inboxSlots
 	if c.sock.flow != nil {
 		times, most = 1, 1
@@ -66,7 +70,7 @@ func (l *loop) split(c *fastConn, i int, now time.Time) {
 	}
 	s := c.sock
 	if c.leads {
-		if s = l.held[t.local]; s == nil {
+		if s = l.engine.held.find(t.local); s == nil {
 			l.engine.relay.drops[DropClosed].Add(datagrams(len(b), size))
 			return
 		}

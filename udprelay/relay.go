@@ -32,6 +32,8 @@ type Relay struct {
 	ending chan struct{}
 	engine EngineInfo
 	fast   mover // nil: plain
+	// crossed says that two loops may have datagrams for one port of an origin leg.
+	crossed bool
 
 	wg sync.WaitGroup // the goroutines of shared pairs, resend ports and lingering flows
 

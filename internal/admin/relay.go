@@ -32,7 +32,8 @@ type Relay struct {
 type Loop struct {
 	Busy          float64 `json:"busy"` // share of the last second
 	Packets       uint64  `json:"packets"`
-	Steered       uint64  `json:"steered"`
+	Steered       uint64  `json:"steered"` // of Packets, by the loop's own socket
+	XDP           uint64  `json:"xdp"`     // of Packets, from interfaces of relay.xdp
 	SendCalls     uint64  `json:"send_calls"`
 	KernelDropped uint64  `json:"kernel_dropped"`
 }

@@ -142,6 +142,7 @@ type Relay struct {
 	Engine        string      `yaml:"engine"` // what moves datagrams: auto, plain or fast
 	Loops         int         `yaml:"loops"`  // of the fast engine; 0 is one a core
 	Steer         string      `yaml:"steer"`  // whether the fast engine receives for all flows by one socket a loop: auto or off
+	XDP           []string    `yaml:"xdp"`    // network interfaces where nodes' media is taken before the kernel's own stack has it
 	DSCP          DSCP        `yaml:"dscp"`   // of the packets that are sent
 	ClientMedia   ClientMedia `yaml:"client_media"`
 	OriginMedia   OriginMedia `yaml:"origin_media"`

@@ -2,6 +2,7 @@ package config
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -51,11 +52,35 @@ func (k *checker) engine(r Relay) {
 	k.oneOf("relay.engine", r.Engine, "auto", "plain", "fast")
 	k.number("relay.loops", r.Loops, 0, 64)
 	k.oneOf("relay.steer", r.Steer, SteerAuto, SteerOff)
+	k.interfaces(r)
 	if r.DSCP < DSCPKeep || r.DSCP > maxDSCP {
 		k.say("relay.dscp", "out of range; give a number from 0 to %d, or keep", maxDSCP)
 	}
 	k.number("relay.overload.busy", r.Overload.Busy, 0, 100)
 	k.number("relay.overload.drops", r.Overload.Drops, 0, 1000000)
+}
+
+// interfaces checks relay.xdp: names as Linux has them, and what it needs.
+func (k *checker) interfaces(r Relay) {
+	const longest = 15 // IFNAMSIZ, without the byte that ends it
+	seen := map[string]bool{}
+	for i, name := range r.XDP {
+		at := "relay.xdp[" + strconv.Itoa(i) + "]"
+		switch {
+		case name == "" || len(name) > longest || strings.ContainsAny(name, "/ \t\n"):
+			k.say(at, "no name of a network interface; give one such as eth0")
+		case seen[name]:
+			k.say(at, "%s is there twice; leave one of them out", name)
+		}
+		seen[name] = true
+	}
+	switch {
+	case len(r.XDP) == 0:
+	case r.Engine == "plain":
+		k.say("relay.xdp", "is a part of the engine fast; leave it out, or set relay.engine to auto or fast")
+	case r.Steer == SteerOff:
+		k.say("relay.xdp", "needs relay.steer; leave it out, or set relay.steer to auto")
+	}
 }
 
 // resendPorts refuses a range of media ports that holds the port of an MMS listener: players ask for lost packets there,

@@ -52,6 +52,9 @@ func Examine(ctx context.Context, s Spec) []Result {
 		e.filters()
 		e.tracking()
 	}
+	if len(e.spec.Config.Relay.XDP) > 0 {
+		e.interfaces()
+	}
 	e.units()
 	e.nodes(ctx)
 	return e.results

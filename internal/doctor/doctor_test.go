@@ -88,3 +88,31 @@ func TestTableOfConnections(t *testing.T) {
 		}
 	}
 }
+
+// TestInterfaces: what relay.xdp names must be there, and the privileges for it.
+func TestInterfaces(t *testing.T) {
+	cfg, err := config.ForOrigin("127.0.0.194:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Relay.XDP = []string{"absent0", "lo"}
+	e := &examiner{spec: Spec{Config: cfg}}
+	e.interfaces()
+	var whole strings.Builder
+	for _, r := range e.results {
+		whole.WriteString(r.State + " " + r.What + "\n")
+	}
+	for _, want := range []string{"fault there is no interface absent0", "fault lo is no Ethernet"} {
+		if !strings.Contains(whole.String(), want) {
+			t.Errorf("no %q in\n%s", want, whole.String())
+		}
+	}
+	all := uint64(1<<capNetAdmin | 1<<capNetRaw)
+	for set, want := range map[uint64]string{
+		0: "CAP_NET_ADMIN CAP_NET_RAW CAP_BPF", all: "CAP_BPF", all | 1<<capBPF: "", all | 1<<capSysAdmin: "",
+	} {
+		if got := strings.Join(lackingXDP(set), " "); got != want {
+			t.Errorf("%x lacks %q, want %q", set, got, want)
+		}
+	}
+}

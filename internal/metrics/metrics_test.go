@@ -19,7 +19,7 @@ func (still) Services() []Service {
 	return []Service{{"p", "n1", "rtsp", true, 2}, {"p", "n1", "mms", false, 2}}
 }
 func (still) Drops() map[string]uint64 { return map[string]uint64{"unknown-source": 7} }
-func (still) Loops() []Loop            { return []Loop{{.25, 10, 5, 2, 1}, {.5, 20, 7, 3, 2}} }
+func (still) Loops() []Loop            { return []Loop{{.25, 10, 5, 3, 2, 1}, {.5, 20, 7, 4, 3, 2}} }
 func (still) Flows() int               { return 4 }
 func (still) RecordsDropped() uint64   { return 6 }
 
@@ -69,6 +69,7 @@ func TestPage(t *testing.T) {
 		`mediagate_relay_loop_busy_ratio 0.5`,
 		`mediagate_relay_packets_total 30`,
 		`mediagate_relay_steered_packets_total 12`,
+		`mediagate_relay_xdp_packets_total 7`,
 		`mediagate_relay_send_calls_total 5`,
 		`mediagate_relay_flows 4`,
 		`mediagate_session_log_dropped_records_total 6`,

@@ -27,9 +27,9 @@ type Service struct {
 // Loop is one event loop of the relay.
 type Loop struct {
 	Busy float64 // share of the last second, 0 to 1
-	// Since the start: read; read by the socket that receives for all flows; calls that sent; dropped by the kernel because
-	// the loop had not read them.
-	Packets, Led, Calls, Dropped uint64
+	// Since the start: read; read by the socket that receives for all flows; taken from interfaces by AF_XDP; calls that sent;
+	// dropped by the kernel because the loop had not read them.
+	Packets, Led, Bypassed, Calls, Dropped uint64
 }
 
 var (
@@ -40,6 +40,7 @@ var (
 	busy      = prometheus.NewDesc("mediagate_relay_loop_busy_ratio", "Share of the last second that the busiest event loop of the relay worked.", nil, nil)
 	moved     = prometheus.NewDesc("mediagate_relay_packets_total", "Packets that the event loops of the relay have read.", nil, nil)
 	led       = prometheus.NewDesc("mediagate_relay_steered_packets_total", "Packets that the kernel led to the socket that receives for all flows.", nil, nil)
+	bypassed  = prometheus.NewDesc("mediagate_relay_xdp_packets_total", "Packets that were taken from network interfaces before the kernel's own stack had them.", nil, nil)
 	calls     = prometheus.NewDesc("mediagate_relay_send_calls_total", "System calls in which the event loops of the relay have sent.", nil, nil)
 	flows     = prometheus.NewDesc("mediagate_relay_flows", "Media flows whose ports are not free.", nil, nil)
 	unwritten = prometheus.NewDesc("mediagate_session_log_dropped_records_total", "Lines of session logs that were lost: the disk was full, a pipe was not read.", nil, nil)
@@ -51,7 +52,7 @@ type now struct{ live Live }
 
 // Describe tells what there may be.
 func (*now) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{running, usable, onNode, strangers, busy, moved, led, calls, queue, flows, unwritten} {
+	for _, d := range []*prometheus.Desc{running, usable, onNode, strangers, busy, moved, led, bypassed, calls, queue, flows, unwritten} {
 		to <- d
 	}
 }
@@ -92,11 +93,13 @@ func (n *now) Collect(to chan<- prometheus.Metric) {
 	var sum Loop
 	for _, l := range loops {
 		most = max(most, l.Busy)
-		sum.Packets, sum.Led, sum.Calls, sum.Dropped = sum.Packets+l.Packets, sum.Led+l.Led, sum.Calls+l.Calls, sum.Dropped+l.Dropped
+		sum.Packets, sum.Led, sum.Bypassed = sum.Packets+l.Packets, sum.Led+l.Led, sum.Bypassed+l.Bypassed
+		sum.Calls, sum.Dropped = sum.Calls+l.Calls, sum.Dropped+l.Dropped
 	}
 	gauge(busy, most)
 	counter(moved, sum.Packets)
 	counter(led, sum.Led)
+	counter(bypassed, sum.Bypassed)
 	counter(calls, sum.Calls)
 	counter(queue, sum.Dropped)
 }

@@ -30,8 +30,9 @@ type ours struct {
 
 // order tells the process what to make, flows what it made.
 type order struct {
-	Engine string
-	Flows  int
+	Engine    string
+	Flows     int
+	Interface string // that faces the origin
 }
 
 type made struct {
@@ -41,7 +42,7 @@ type made struct {
 	After  int64    // and with them
 }
 
-func (o *ours) open(_ context.Context, _ *bed, flows int) ([]netip.AddrPort, error) {
+func (o *ours) open(_ context.Context, b *bed, flows int) ([]netip.AddrPort, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("rig: find program: %w", err)
@@ -49,7 +50,7 @@ func (o *ours) open(_ context.Context, _ *bed, flows int) ([]netip.AddrPort, err
 	if o.process, err = startProcess(self, nil, []string{roleVariable + "=relay"}); err != nil {
 		return nil, err
 	}
-	if err = o.say(order{Engine: o.engine, Flows: flows}); err != nil {
+	if err = o.say(order{Engine: o.engine, Flows: flows, Interface: b.originLink}); err != nil {
 		return nil, err
 	}
 	if err = o.hear(&o.made); err != nil {
@@ -83,7 +84,7 @@ func relayRole(in io.Reader, out io.Writer) error {
 	if want.Engine == proxyRole {
 		return serveProxy(lines, out)
 	}
-	cfg, err := relayConfig(want.Engine)
+	cfg, err := relayConfig(want)
 	if err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func relayRole(in io.Reader, out io.Writer) error {
 		return err
 	}
 	defer func() { _ = relay.Close() }()
-	if want.Engine == "steer" {
+	if want.Engine == "steer" || want.Engine == "xdp" {
 		for _, f := range relay.Engine().Features {
 			if !f.On {
 				return fmt.Errorf("rig: relay does without %s: %s", f.Name, f.Why)
@@ -121,28 +122,56 @@ func relayPorts() udprelay.Config {
 }
 
 // relayConfig is the configuration of an engine.
-func relayConfig(engine string) (udprelay.Config, error) {
+func relayConfig(want order) (udprelay.Config, error) {
 	cfg := relayPorts()
-	switch engine {
+	switch want.Engine {
 	case "plain":
 		cfg.Engine = udprelay.EnginePlain
 	case "fast":
 		cfg.Engine = udprelay.EngineFast
 	case "steer":
-		cfg.Engine, cfg.Steer = udprelay.EngineFast, steering
+		cfg.Engine, cfg.Steer = udprelay.EngineFast, steering()
+	case "xdp":
+		cfg.Engine, cfg.Steer = udprelay.EngineFast, steering(want.Interface)
 	default:
-		return cfg, fmt.Errorf("rig: choose engine: there is no %q", engine)
+		return cfg, fmt.Errorf("rig: choose engine: there is no %q", want.Engine)
 	}
 	return cfg, nil
 }
 
-// steering leads what comes from the origin to the loops' sockets.
-func steering(s udprelay.SteerSpec) (udprelay.Steering, error) {
-	g, err := steer.Open(steer.Spec{Lo: s.Ports.Lo, Hi: s.Ports.Hi, V4: s.V4, V6: s.V6, Senders: []netip.Addr{originAddr}})
-	if err != nil {
-		return nil, err
+// steering leads what comes from the origin to the loops' sockets, or takes it from interfaces.
+func steering(interfaces ...string) udprelay.SteerFunc {
+	return func(s udprelay.SteerSpec) (udprelay.Steering, error) {
+		g, err := steer.Open(steer.Spec{Lo: s.Ports.Lo, Hi: s.Ports.Hi, V4: s.V4, V6: s.V6, Senders: []netip.Addr{originAddr},
+			Interfaces: interfaces, Buffer: s.Buffer})
+		if err != nil {
+			return nil, err
+		}
+		return bypass{g}, nil
 	}
-	return g, nil
+}
+
+// bypass is a Steering as the relay sees it.
+type bypass struct{ *steer.Steering }
+
+func (b bypass) Queues() (all []udprelay.Queue) {
+	for _, i := range b.Interfaces() {
+		for _, q := range i.Queues {
+			all = append(all, q)
+		}
+	}
+	return all
+}
+
+func (b bypass) Features() (all []udprelay.Feature) {
+	for _, i := range b.Interfaces() {
+		f := udprelay.Feature{Name: "xdp", On: i.Err == nil && i.Native}
+		if i.Err != nil {
+			f.Why = i.Err.Error()
+		}
+		all = append(all, f)
+	}
+	return all
 }
 
 // makeFlows does for each flow what a session does.

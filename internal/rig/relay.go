@@ -35,7 +35,7 @@ func newRelay(name string) (relay, error) {
 		return routing{}, nil
 	case "nat":
 		return nat{}, nil
-	case "plain", "fast", "steer":
+	case "plain", "fast", "steer", "xdp":
 		return &ours{engine: name}, nil
 	case "rtpengine":
 		return &rtpengine{}, nil

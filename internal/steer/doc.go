@@ -1,4 +1,4 @@
-// Package steer leads the datagrams of a range of UDP ports to few sockets.
+// Package steer leads the datagrams of a range of UDP ports to few sockets, or takes them from network interfaces.
 //
 // # What it is
 //
@@ -13,11 +13,17 @@
 // buffer and not the one that all share. A connected socket wins over the program (the kernel does not ask it then), and
 // so does a program of another process that was attached earlier and has chosen.
 //
-// The program is made of the few instructions in program_linux.go when it is wanted; no compiler, no object file.
+// At interfaces that Spec.Interfaces names, another program (XDP) does the same before the kernel's own stack has the frame:
+// into the Queue of the receive queue (a socket of AF_XDP), which shares memory with the kernel. What it does not take goes
+// on, and may be led to a socket as above. What the kernel would have checked of a datagram, datagram.go checks.
+//
+// The programs are made of the few instructions in program_linux.go and xdpprogram_linux.go when they are wanted; no compiler, no
+// object file.
 //
 // # What it owns and who ends it
 //
-// Two or three maps, the program, and its link to the network namespace of the sockets. Close ends them. A process that is
+// Two or three maps, the program, and its link to the network namespace of the sockets; of each interface a map, a program and
+// its link, and the queues with their memory. Close ends them. A process that is
 // killed leaves nothing: all of it goes with its descriptors, and nothing is pinned. The sockets stay the caller's: the
 // map notes them, and the kernel forgets them when they are closed.
 //
@@ -28,6 +34,7 @@
 // # How it is tested
 //
 // With real datagrams in network namespaces of its own, as root: both families, ports and senders of others, several
-// loops, two of them at once, release, close, a process that is killed. What is said without privileges, by a process
-// that gives its own up.
+// loops, two of them at once, release, close, a process that is killed; over a cable between two namespaces what an interface
+// takes and what it leaves. What is said without privileges, by a process that gives its own up. Reading of frames against
+// another program's writing of them, and fuzzed.
 package steer

@@ -124,38 +124,42 @@ func checkSender(senders []netip.Addr, more *ebpf.Map) asm.Instructions {
 
 // keys writes the keys of ports and senders onto the stack. The port is in R7.
 func keys() asm.Instructions {
-	mapped := int32(binary.NativeEndian.Uint32([]byte{0, 0, 0xff, 0xff})) // RFC 4291, section 2.5.5.2
-	four := func(key int16, field int16) asm.Instructions {
-		return asm.Instructions{
-			asm.Mov.Imm(asm.R3, 0),
-			asm.StoreMem(asm.R10, key, asm.R3, asm.DWord),
-			asm.Mov.Imm(asm.R3, mapped),
-			asm.StoreMem(asm.R10, key+8, asm.R3, asm.Word),
-			asm.LoadMem(asm.R3, asm.R6, field, asm.Word),
-			asm.StoreMem(asm.R10, key+12, asm.R3, asm.Word),
-		}
-	}
-	six := func(key int16, field int16) (list asm.Instructions) {
-		for i := int16(0); i < 16; i += 4 {
-			list = append(list,
-				asm.LoadMem(asm.R3, asm.R6, field+i, asm.Word),
-				asm.StoreMem(asm.R10, key+i, asm.R3, asm.Word))
-		}
-		return list
-	}
 	list := asm.Instructions{
 		asm.StoreMem(asm.R10, keyHeld+16, asm.R7, asm.Word),
 		asm.LoadMem(asm.R2, asm.R6, offFamily, asm.Word),
 		asm.JEq.Imm(asm.R2, unix.AF_INET6, "six"),
 		asm.JNE.Imm(asm.R2, unix.AF_INET, passLabel),
 	}
-	list = append(list, four(keyHeld, offLocal4)...)
-	list = append(list, four(keySender, offRemote4)...)
+	list = append(list, keyOf4(keyHeld, asm.R6, offLocal4)...)
+	list = append(list, keyOf4(keySender, asm.R6, offRemote4)...)
 	list = append(list, asm.Ja.Label("keyed"))
-	sixes := append(six(keyHeld, offLocal6), six(keySender, offRemote6)...)
+	sixes := append(keyOf6(keyHeld, asm.R6, offLocal6), keyOf6(keySender, asm.R6, offRemote6)...)
 	sixes[0] = sixes[0].WithSymbol("six")
 	list = append(list, sixes...)
 	return append(list, asm.Mov.Imm(asm.R3, 0).WithSymbol("keyed"))
+}
+
+// keyOf4 writes an address of IPv4, which lies at an offset from a register, as a key: mapped (RFC 4291, section 2.5.5.2).
+func keyOf4(key int16, base asm.Register, at int16) asm.Instructions {
+	mapped := int32(binary.NativeEndian.Uint32([]byte{0, 0, 0xff, 0xff}))
+	return asm.Instructions{
+		asm.Mov.Imm(asm.R3, 0),
+		asm.StoreMem(asm.R10, key, asm.R3, asm.DWord),
+		asm.Mov.Imm(asm.R3, mapped),
+		asm.StoreMem(asm.R10, key+8, asm.R3, asm.Word),
+		asm.LoadMem(asm.R3, base, at, asm.Word),
+		asm.StoreMem(asm.R10, key+12, asm.R3, asm.Word),
+	}
+}
+
+// keyOf6 writes an address of IPv6 as a key.
+func keyOf6(key int16, base asm.Register, at int16) (list asm.Instructions) {
+	for i := int16(0); i < 16; i += 4 {
+		list = append(list,
+			asm.LoadMem(asm.R3, base, at+i, asm.Word),
+			asm.StoreMem(asm.R10, key+i, asm.R3, asm.Word))
+	}
+	return list
 }
 
 // lookUp looks a key of the stack up in a map, into R0, and leaves the program if it is not there.

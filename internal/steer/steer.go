@@ -15,6 +15,12 @@ type Spec struct {
 	V4, V6 []int
 	// Senders are the addresses whose datagrams are led away; nil means every sender's.
 	Senders []netip.Addr
+	// Interfaces are names of network interfaces, of the network namespace of the calling thread, whose frames do not go through
+	// the kernel's own stack if they hold what is led away: they come to a Queue (AF_XDP), one for each receive queue of the interface.
+	// What cannot be done there is told by Steering.Interfaces, and is no error of Open.
+	Interfaces []string
+	// Buffer is how much memory each Queue has for frames, in bytes, 128 KiB to 256 MiB; it is cut down to a power of two.
+	Buffer int
 }
 
 // ErrUnsupported is matched by the error of Open where the kernel or the process's privileges lack something; its text

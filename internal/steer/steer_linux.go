@@ -22,6 +22,7 @@ type Steering struct {
 	slots                map[uint16]slot
 	program              *ebpf.Program
 	link                 link.Link
+	interfaces           []*Interface // never changed after Open
 	closed               bool
 }
 
@@ -41,6 +42,7 @@ func Open(s Spec) (*Steering, error) {
 		_ = g.Close() // the first fault is the one that counts
 		return nil, fmt.Errorf("steer: open ports %d-%d: %w", s.Lo, s.Hi, err)
 	}
+	g.openInterfaces()
 	return g, nil
 }
 
@@ -178,7 +180,7 @@ func (g *Steering) Release(at netip.AddrPort) error {
 	return nil
 }
 
-// Close detaches the program: every datagram finds its own socket again. It may be called more than once.
+// Close detaches the programs: every datagram finds its own socket again. No Queue may be in use. It may be called more than once.
 func (g *Steering) Close() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -187,6 +189,9 @@ func (g *Steering) Close() error {
 	}
 	g.closed = true
 	var errs []error
+	for _, i := range g.interfaces {
+		errs = append(errs, i.close())
+	}
 	if g.link != nil {
 		errs = append(errs, g.link.Close())
 	}
