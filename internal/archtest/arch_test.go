@@ -71,7 +71,7 @@ var guests = []struct {
 	{"github.com/vishvananda/netns", kernel},
 	{"github.com/mdlayher/netlink", kernel},
 	{"github.com/google/nftables", kernel},
-	{"github.com/cilium/ebpf", []string{"internal/steer"}},
+	{"github.com/cilium/ebpf", []string{"internal/steer", "internal/rig"}},
 }
 
 // kernel are the rooms that change the machine's network, and tools are the programs with which one could.
@@ -258,7 +258,8 @@ func TestImportsFindFaults(t *testing.T) {
 		{"gortsplib beside it", "rtsp/session.go", `"github.com/bluenviron/gortsplib/v4/pkg/base"`, []string{"only in rtsp/probe.go"}},
 		{"gortsplib in a test", "rtsp/session_test.go", `"github.com/bluenviron/gortsplib/v4"`, nil},
 		{"netlink", "udprelay/a.go", `"github.com/vishvananda/netlink"`, []string{"only in internal/transparent"}},
-		{"BPF", "udprelay/a.go", `"github.com/cilium/ebpf/link"`, []string{"only in internal/steer"}},
+		{"BPF", "udprelay/a.go", `"github.com/cilium/ebpf/link"`, []string{"only in internal/steer, internal/rig"}},
+		{"BPF in the rig", "internal/rig/a.go", `"github.com/cilium/ebpf/link"`, nil},
 		{"netlink in a kernel room", "internal/trafficip/a.go", `"github.com/vishvananda/netlink/nl"`, nil},
 		{"netlink in the test bed", "internal/lab/a.go", `"github.com/vishvananda/netns"`, nil},
 	} {

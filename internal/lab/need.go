@@ -1,8 +1,10 @@
 package lab
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 )
 
@@ -24,6 +26,16 @@ func NeedRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		miss(t, "network namespaces need root")
+	}
+}
+
+// NeedLinux ends the test like Need if the kernel is older than a version.
+func NeedLinux(t testing.TB, major, minor int) {
+	t.Helper()
+	text, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	var a, b int
+	if n, _ := fmt.Sscanf(string(text), "%d.%d", &a, &b); n != 2 || a < major || a == major && b < minor {
+		miss(t, fmt.Sprintf("the kernel is %q and not Linux %d.%d", strings.TrimSpace(string(text)), major, minor))
 	}
 }
 

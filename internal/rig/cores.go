@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The cores: generator and sink have one, the relay and all that the kernel does for the gateway the other.
+// The cores: the generator has one, the relay, all that the kernel does for the gateway and the sink, which counts where the
+// gateway sends, the other.
 const (
 	trafficCore = 0
 	relayCore   = 1

@@ -22,7 +22,7 @@ type coturn struct {
 // turnPort is where clients speak TURN (RFC 8656, section 3.1).
 const turnPort = 3478
 
-func (c *coturn) open(ctx context.Context, b *bed, flows int) ([]netip.AddrPort, error) {
+func (c *coturn) open(_ context.Context, _ *bed, flows int) ([]netip.AddrPort, error) {
 	program, err := exec.LookPath("turnserver")
 	if err != nil {
 		return nil, errAbsent{"turnserver"}
@@ -47,11 +47,9 @@ func (c *coturn) open(ctx context.Context, b *bed, flows int) ([]netip.AddrPort,
 	if err != nil {
 		return nil, err
 	}
-	if c.after, err = resident(c.pid()); err != nil {
-		return nil, err
-	}
 	// The clients are gone; the allocations stay for ten minutes.
-	return to, b.in(ctx, clientHost, "nft", "add", "rule", "netdev", "rig", "in", "udp", "sport", strconv.Itoa(turnPort), "drop")
+	c.after, err = resident(c.pid())
+	return to, err
 }
 
 // allocate makes the i-th flow, on a thread that is in the client, and returns where the origin sends.

@@ -17,7 +17,7 @@ import (
 // load is what the generator sends.
 type load struct {
 	Flows int           `json:"flows"`
-	Size  int           `json:"bytes"`   // UDP payload, headerSize to 1472
+	Size  int           `json:"bytes"`   // UDP payload, headerSize+channelHeader to 1472
 	Rate  int           `json:"rate"`    // packets a second over all flows; 0: as fast as one thread can
 	Burst int           `json:"burst"`   // packets back to back of one flow; 1: singly, over the flows in turn
 	Tick  time.Duration `json:"tick_ns"` // packets leave at its multiples, as a network card's interrupts come; 0: each alone
@@ -204,10 +204,10 @@ func nap(d time.Duration) {
 	_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0)
 }
 
-// now is the time of day in ns, the clock of the kernel's time stamps.
+// now is the time in ns by the clock that the sink's program reads too.
 func now() int64 {
 	var ts unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_REALTIME, &ts) // it cannot fail: the clock exists
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // it cannot fail: the clock exists
 	return ts.Nano()
 }
 

@@ -25,7 +25,8 @@ func main() {
 		}
 		return
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
+	// Of these none may end the program before it has put the machine back as it was, not even the end of who reads its output.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM, unix.SIGHUP, unix.SIGPIPE)
 	err := command(ctx, os.Args[1:], os.Stdout)
 	stop()
 	switch {
@@ -81,8 +82,8 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	if o.load.Burst < 1 {
 		return errors.New("rig: read options: -burst is at least 1")
 	}
-	r := newReport(o.receive)
-	if err := o.fill(ctx, r); err != nil {
+	r, err := o.report(ctx)
+	if err != nil {
 		return err
 	}
 	r.writeTable(out)
@@ -93,6 +94,18 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 		return r.writeJSON(o.json)
 	}
 	return nil
+}
+
+// report measures with the kernel set for it, and sets it back whatever happens.
+func (o options) report(ctx context.Context) (r *report, err error) {
+	r = newReport(o.receive)
+	text, restore, err := keepBuffers(deferMaxFile)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, restore()) }()
+	r.Buffers = text
+	return r, o.fill(ctx, r)
 }
 
 // fill measures what the options ask for.

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -91,21 +90,11 @@ func measure(ctx context.Context, receive, name string, l load, window time.Dura
 
 // run primes, loads and reads.
 func (f *figures) run(ctx context.Context, b *bed, r relay, g *generator, s *sink, window time.Duration) error {
-	var threads errgroup.Group
-	threads.Go(s.run)
-	end := func(err error) error {
-		g.quit.Store(true)
-		s.quit.Store(true)
-		if werr := threads.Wait(); err == nil {
-			err = werr
-		}
+	if err := g.prime(); err != nil {
 		return err
 	}
-	if err := g.prime(); err != nil {
-		return end(err)
-	}
 	if err := wait(ctx, drain); err != nil {
-		return end(err)
+		return err
 	}
 	sending := make(chan error, 1)
 	go func() { sending <- g.run() }()
@@ -117,17 +106,14 @@ func (f *figures) run(ctx context.Context, b *bed, r relay, g *generator, s *sin
 	if err == nil {
 		err = wait(ctx, drain)
 	}
-	if err = end(err); err != nil {
-		return err
-	}
-	missed, err := s.lost()
 	if err != nil {
 		return err
 	}
-	if missed > 0 {
-		return fmt.Errorf("rig: count packets: the sink itself lost %d", missed)
+	c, err := s.read()
+	if err != nil {
+		return err
 	}
-	f.sum(first, last, g, s)
+	f.sum(first, last, g, c)
 	return nil
 }
 
@@ -146,18 +132,18 @@ func (f *figures) window(ctx context.Context, b *bed, r relay, g *generator, d t
 	return first, last, err
 }
 
-func (f *figures) sum(first, last usage, g *generator, s *sink) {
+func (f *figures) sum(first, last usage, g *generator, c counts) {
 	n := float64(last.sent - first.sent)
 	micro := func(d time.Duration) float64 { return float64(d) / n / 1e3 }
 	took := last.at.Sub(first.at)
 	process, kernel := last.process-first.process, last.kernel-first.kernel
-	f.Sent, f.Got, f.Order, f.Late = g.sent.Load(), s.got.Load(), s.order, g.late.Load()
+	f.Sent, f.Got, f.Order, f.Late = g.sent.Load(), c.got, c.order, g.late.Load()
 	f.Lost = int64(f.Sent) - int64(f.Got)
 	f.Rate = n / took.Seconds()
 	f.Process, f.Core = micro(process), micro(last.core-first.core)
 	f.CPU = micro(process + kernel)
 	f.Busy = float64(process+kernel) / float64(took)
-	f.P50, f.P99 = s.delay.quantile(0.5).Microseconds(), s.delay.quantile(0.99).Microseconds()
+	f.P50, f.P99 = c.delay.quantile(0.5).Microseconds(), c.delay.quantile(0.99).Microseconds()
 }
 
 // read reads all clocks.

@@ -24,6 +24,7 @@ type report struct {
 	Cores   int        `json:"cores"`
 	Go      string     `json:"go"`
 	Receive string     `json:"receive"`
+	Buffers string     `json:"buffers"` // where the kernel frees them (keepBuffers)
 	Points  []*point   `json:"points"`
 	Peaks   []peak     `json:"peaks,omitempty"`
 	TCP     []*tcpCost `json:"tcp,omitempty"`
@@ -67,7 +68,7 @@ func (f figures) String() string {
 
 // writeTable writes the report in Markdown.
 func (r *report) writeTable(out io.Writer) {
-	fmt.Fprintf(out, "%s, %d cores (%s), kernel %s, %s, receive path: %s\n", r.Date.Format(time.DateOnly), r.Cores, r.CPU, r.Kernel, r.Go, r.Receive)
+	fmt.Fprintf(out, "%s, %d cores (%s), kernel %s, %s, receive path: %s, %s\n", r.Date.Format(time.DateOnly), r.Cores, r.CPU, r.Kernel, r.Go, r.Receive, r.Buffers)
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
 	row := func(cells ...any) {
 		for _, c := range cells {

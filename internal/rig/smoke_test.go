@@ -25,6 +25,7 @@ func TestMain(m *testing.M) {
 // of order, and the figures are such as can be.
 func TestSmoke(t *testing.T) {
 	lab.NeedRoot(t)
+	lab.NeedLinux(t, 6, 6) // the sink's TCX
 	lab.Need(t, "ip", "nft", "ethtool")
 	for _, name := range []string{reference, "plain", "fast"} {
 		for _, burst := range []int{1, 16} {

@@ -142,9 +142,12 @@ func plan(quick bool) []*point {
 	const window = time.Second
 	alone := at(1000, 1316, 50000, 1)
 	alone.Tick = 0
+	grouped := at(1000, 1316, 50000, 1)
+	grouped.Tick = time.Millisecond
 	return []*point{
 		{Name: "1,000 flows singly", Load: at(1000, 1316, 50000, 1), Relays: append([]string{"routing"}, everyone...), Turns: 5, Window: window},
 		{Name: "1,000 flows bursts", Load: at(1000, 1316, 50000, 16), Relays: everyone, Turns: 5, Window: window},
+		{Name: "1,000 flows singly, in groups of 50", Load: grouped, Relays: everyone, Turns: 3, Window: window},
 		{Name: "1 flow", Load: at(1, 1316, 50000, 1), Relays: userspace, Turns: 3, Window: window},
 		{Name: "100 flows singly", Load: at(100, 1316, 50000, 1), Relays: userspace, Turns: 3, Window: window},
 		{Name: "5,000 flows singly", Load: at(5000, 1316, 50000, 1), Relays: everyone, Turns: 3, Window: window},
