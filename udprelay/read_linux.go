@@ -26,9 +26,7 @@ func (l *loop) read(c *fastConn, now time.Time) {
 		switch errno {
 		case 0:
 			c.failing = false
-			for i := range n {
-				l.split(c, i, now)
-			}
+			l.pass(c, n, now)
 		case unix.EAGAIN, unix.EINTR:
 			return
 		default:
@@ -42,6 +40,13 @@ func (l *loop) read(c *fastConn, now time.Time) {
 		if n < most {
 			return
 		}
+	}
+}
+
+// pass takes the n messages that the last call read.
+func (l *loop) pass(c *fastConn, n int, now time.Time) {
+	for i := range n {
+		l.split(c, i, now)
 	}
 }
 
