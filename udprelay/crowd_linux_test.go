@@ -162,7 +162,7 @@ func (c *crowd) sent() {
 	for i := range out.n {
 		m := &out.list[i]
 		out.mark(i, m.count > 1)
-		m.flow.sent[m.side].addAll(m.count, m.bytes, m.control)
+		m.flow.sentTo(m.side, m.lot)
 	}
 	out.n, out.pieces, c.in.used = 0, 0, 0
 }

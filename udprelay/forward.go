@@ -24,11 +24,11 @@ const (
 
 // socket is one bound port and the goroutine that reads it. Others write to it.
 type socket struct {
-	relay  *Relay
-	conn   Conn
+	flow   *Flow // whose it is; nil if shared. It comes first with side and k, so that one line of memory holds what is asked first
 	side   Side
 	k      kind
-	flow   *Flow  // whose it is; nil if shared
+	conn   Conn
+	relay  *Relay
 	shared *table // whose it may be; nil if a flow's own
 	drops  *tally
 

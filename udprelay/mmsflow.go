@@ -108,8 +108,8 @@ func (f *Flow) routeMMS(side Side, from netip.AddrPort, b []byte, now time.Time)
 	if reason != DropNone {
 		return netip.AddrPort{}, reason
 	}
-	f.got[side].add(len(b), false)
-	f.seen[side].Store(now.UnixNano())
+	f.gotFrom(side, lot{packets: 1, bytes: len(b)})
+	f.course(side).seen.Store(now.UnixNano())
 	if !to.IsValid() {
 		return to, DropNotConnected
 	}

@@ -33,8 +33,10 @@ func (f *Flow) route(side Side, k kind, from netip.AddrPort, b []byte, now time.
 	if reason != DropNone {
 		return netip.AddrPort{}, reason
 	}
-	f.got[side].add(len(b), control)
-	f.seen[side].Store(now.UnixNano())
+	var l lot
+	l.add(len(b), control)
+	f.gotFrom(side, l)
+	f.course(side).seen.Store(now.UnixNano())
 	to := f.legs[side.other()].target(k)
 	if !to.IsValid() {
 		return to, DropNotConnected
@@ -76,7 +78,8 @@ func (f *Flow) takeMedia(side Side, from netip.AddrPort, b []byte, now time.Time
 		f.lastSSRC = ssrc
 		f.ssrcs.add(ssrc, &f.ssrcs.heard)
 	}
-	f.meter.Observe(b, now)
+	f.meter.observe(b, now)
+	f.meter.publish()
 	at := now.UnixNano()
 	if f.first.Load() == 0 {
 		f.first.Store(at)

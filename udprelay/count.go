@@ -1,0 +1,69 @@
+package udprelay
+
+import "sync/atomic"
+
+// lot are datagrams that are counted together.
+type lot struct{ packets, bytes, controls, controlBytes int } // controls are RTCP, and not among packets
+
+func (l *lot) add(n int, control bool) {
+	if control {
+		l.controls++
+		l.controlBytes += n
+		return
+	}
+	l.packets++
+	l.bytes += n
+}
+
+// counter counts datagrams that several goroutines add.
+type counter struct{ packets, bytes atomic.Uint64 }
+
+func (c *counter) add(packets, bytes int) {
+	if packets > 0 {
+		c.packets.Add(uint64(packets))
+		c.bytes.Add(uint64(bytes))
+	}
+}
+
+// course is one direction of a flow. RTCP, which is rare, is counted by a control, so that what is touched for each packet of
+// the media fits a line of the processor's cache, and nothing is added twice.
+type course struct {
+	got, sent counter      // what is not RTCP
+	seen      atomic.Int64 // last valid packet, RTCP too, Unix ns; 0 if none
+}
+
+// control is the RTCP of a direction.
+type control struct{ got, sent counter }
+
+// course is the direction from a side.
+func (f *Flow) course(from Side) *course {
+	if from == f.media {
+		return &f.along
+	}
+	return &f.against
+}
+
+// gotFrom counts what was accepted from a side.
+func (f *Flow) gotFrom(side Side, l lot) {
+	f.course(side).got.add(l.packets, l.bytes)
+	f.control[side].got.add(l.controls, l.controlBytes)
+}
+
+// sentTo counts what was sent to a side.
+func (f *Flow) sentTo(side Side, l lot) {
+	f.course(side.other()).sent.add(l.packets, l.bytes)
+	f.control[side.other()].sent.add(l.controls, l.controlBytes)
+}
+
+// came is what was accepted from a side, RTCP too.
+func (f *Flow) came(side Side) Traffic { return traffic(&f.course(side).got, &f.control[side].got) }
+
+// went is what was sent to a side, RTCP too.
+func (f *Flow) went(side Side) Traffic {
+	return traffic(&f.course(side.other()).sent, &f.control[side.other()].sent)
+}
+
+func traffic(c, control *counter) Traffic {
+	controls := control.packets.Load()
+	return Traffic{Packets: c.packets.Load() + controls, Bytes: c.bytes.Load() + control.bytes.Load(), RTCPPackets: controls}
+}
