@@ -262,6 +262,22 @@ func (f *Flow) moved() {
 	}
 }
 
+// touch loads what a packet that came to port k of a side will need, and returns something that depends on it. The meter is not
+// touched for who does not read the media's RTP socket: part of it is that one's alone.
+func (f *Flow) touch(side Side, k kind) uint64 {
+	n := uint64(f.first.Load()) + uint64(f.along.seen.Load())
+	if b := f.legs[side].at.Load(); b != nil {
+		n += uint64(b.seen[k].Port())
+	}
+	if b := f.legs[side.other()].at.Load(); b != nil {
+		n += uint64(b.to[k].Port())
+	}
+	if side == f.media && k == rtp {
+		n += f.meter.touch()
+	}
+	return n
+}
+
 // named reports whether a packet names an SSRC of the flow.
 func (f *Flow) named(info *rtcpInfo) bool {
 	for _, s := range info.ssrc[:info.ssrcs] {

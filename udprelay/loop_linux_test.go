@@ -170,7 +170,7 @@ func BenchmarkLoop(b *testing.B) {
 		data, _ := l.in.message(0)
 		for i := 0; b.Loop(); i++ {
 			data[2], data[3] = byte(i>>8), byte(i)
-			l.split(c, 0, now)
+			l.pass(c, 1, now)
 			l.out.n, l.out.pieces = 0, 0
 		}
 	})

@@ -43,8 +43,28 @@ func (l *loop) read(c *fastConn, now time.Time) {
 	}
 }
 
-// pass takes the n messages that the last call read.
+// arrival is a message of the last call: what the kernel tells of it, and the socket that it is for; nil if there is none.
+type arrival struct {
+	told
+	sock *socket
+}
+
+// pass takes the n messages that the last call read. Whose they are is found for all before any is judged, and their flows are
+// touched: a processor waits for the memory of many flows as long as for that of one, if nothing makes it wait in between, as
+// each addition does that others may read.
 func (l *loop) pass(c *fastConn, n int, now time.Time) {
+	for i := range n {
+		a := &l.came[i]
+		a.told, a.sock = l.in.told(i), c.sock
+		if c.leads {
+			a.sock = l.held[a.local]
+		}
+	}
+	for i := range n {
+		if s := l.came[i].sock; s != nil && s.flow != nil {
+			l.touched += s.flow.touch(s.side, s.k)
+		}
+	}
 	for i := range n {
 		l.split(c, i, now)
 	}
@@ -60,7 +80,7 @@ func (l *loop) flush() {
 // keeps to one kind of packet.
 func (l *loop) split(c *fastConn, i int, now time.Time) {
 	b, cut := l.in.message(i)
-	t := l.in.told(i)
+	t, s := &l.came[i].told, l.came[i].sock
 	if t.dropped != 0 && t.dropped != c.dropped {
 		l.dropped.Add(uint64(t.dropped - c.dropped))
 		c.dropped = t.dropped
@@ -69,12 +89,9 @@ func (l *loop) split(c *fastConn, i int, now time.Time) {
 	if size <= 0 || size > len(b) {
 		size = len(b)
 	}
-	s := c.sock
-	if c.leads {
-		if s = l.held[t.local]; s == nil {
-			l.engine.relay.drops[DropClosed].Add(datagrams(len(b), size))
-			return
-		}
+	if s == nil {
+		l.engine.relay.drops[DropClosed].Add(datagrams(len(b), size))
+		return
 	}
 	from, count := l.in.from(i), uint64(0)
 	for {
