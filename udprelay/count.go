@@ -1,6 +1,9 @@
 package udprelay
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // lot are datagrams that are counted together.
 type lot struct{ packets, bytes, controls, controlBytes int } // controls are RTCP, and not among packets
@@ -43,12 +46,6 @@ func (f *Flow) course(from Side) *course {
 	return &f.against
 }
 
-// gotFrom counts what was accepted from a side.
-func (f *Flow) gotFrom(side Side, l lot) {
-	f.course(side).got.add(l.packets, l.bytes)
-	f.control[side].got.add(l.controls, l.controlBytes)
-}
-
 // sentTo counts what was sent to a side.
 func (f *Flow) sentTo(side Side, l lot) {
 	f.course(side.other()).sent.add(l.packets, l.bytes)
@@ -66,4 +63,44 @@ func (f *Flow) went(side Side) Traffic {
 func traffic(c, control *counter) Traffic {
 	controls := control.packets.Load()
 	return Traffic{Packets: c.packets.Load() + controls, Bytes: c.bytes.Load() + control.bytes.Load(), RTCPPackets: controls}
+}
+
+// intake is what the datagrams of one message add to the figures of their flow. They are added together: an addition that others
+// may read costs as much as judging a datagram.
+type intake struct {
+	lot
+	flow  *Flow
+	side  Side
+	media bool  // some were counted as media
+	at    int64 // when they came, Unix ns
+}
+
+func newIntake(side Side, now time.Time) intake { return intake{side: side, at: now.UnixNano()} }
+
+// open begins with a datagram of a flow; those of a socket that several share may be another's each.
+func (in *intake) open(f *Flow) {
+	if in.flow != f {
+		in.settle()
+		in.flow = f
+	}
+}
+
+// settle adds what there is.
+func (in *intake) settle() {
+	l, f := in.lot, in.flow
+	if l.packets+l.controls == 0 {
+		return
+	}
+	c := f.course(in.side)
+	c.got.add(l.packets, l.bytes)
+	f.control[in.side].got.add(l.controls, l.controlBytes)
+	c.seen.Store(in.at)
+	if in.media {
+		if f.first.Load() == 0 {
+			f.first.Store(in.at)
+		}
+		f.last.Store(in.at)
+		f.meter.publish()
+	}
+	in.lot, in.media = lot{}, false
 }

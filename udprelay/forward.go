@@ -101,14 +101,17 @@ func (s *socket) wait(d time.Duration) bool {
 // handle passes one datagram on, or counts why not. It allocates nothing unless something is learned, and what it
 // writes is the flow's alone.
 func (s *socket) handle(b []byte, cut bool, from netip.AddrPort) {
-	f, to := s.decide(b, cut, from, s.relay.cfg.Now())
+	now := s.relay.cfg.Now()
+	in := newIntake(s.side, now)
+	f, to := s.decide(b, cut, from, now, &in)
+	in.settle()
 	if f != nil && !f.keep(s, to, b) {
 		f.write(s, to, b)
 	}
 }
 
 // decide says whose a datagram is and where it goes, or counts why it goes nowhere; the flow is nil then.
-func (s *socket) decide(b []byte, cut bool, from netip.AddrPort, now time.Time) (*Flow, netip.AddrPort) {
+func (s *socket) decide(b []byte, cut bool, from netip.AddrPort, now time.Time, in *intake) (*Flow, netip.AddrPort) {
 	f, reason := s.flow, DropNone
 	if f == nil {
 		if f, reason = s.shared.find(s.k, from, b); f == nil {
@@ -118,7 +121,7 @@ func (s *socket) decide(b []byte, cut bool, from netip.AddrPort, now time.Time) 
 	}
 	var to netip.AddrPort
 	if reason = DropTooLong; !cut {
-		to, reason = f.route(s.side, s.k, from, b, now)
+		to, reason = f.route(s.side, s.k, from, b, now, in)
 	}
 	if f.tap != nil {
 		f.show(s, from, to, b, reason, now)

@@ -93,15 +93,19 @@ func (l *loop) split(c *fastConn, i int, now time.Time) {
 		l.engine.relay.drops[DropClosed].Add(datagrams(len(b), size))
 		return
 	}
-	from, count := l.in.from(i), uint64(0)
+	from, count, in := l.in.from(i), uint64(0), newIntake(s.side, now)
 	for {
 		one := b[:min(size, len(b))]
 		b = b[len(one):]
 		count++
-		if f, to := s.decide(one, cut && len(b) == 0, from, now); f != nil {
+		if f, to := s.decide(one, cut && len(b) == 0, from, now, &in); f != nil {
+			if l.out.full() {
+				in.settle() // before what it counts leaves
+			}
 			l.send(s, f, to, one, t.tos)
 		}
 		if len(b) == 0 {
+			in.settle()
 			l.packets.Add(count)
 			if c.leads {
 				l.led.Add(count)
