@@ -65,8 +65,13 @@ func (l *loop) pass(c *fastConn, n int, now time.Time) {
 			l.touched += s.flow.touch(s.side, s.k)
 		}
 	}
+	var count uint64
 	for i := range n {
-		l.split(c, i, now)
+		count += l.split(c, i, now)
+	}
+	l.packets.Add(count)
+	if c.leads {
+		l.led.Add(count)
 	}
 }
 
@@ -77,8 +82,8 @@ func (l *loop) flush() {
 }
 
 // split takes a train apart. Whose each datagram is, and where it goes, is decided for each: nothing says that a sender
-// keeps to one kind of packet.
-func (l *loop) split(c *fastConn, i int, now time.Time) {
+// keeps to one kind of packet. count is how many there were, 0 if there is nobody to take them.
+func (l *loop) split(c *fastConn, i int, now time.Time) (count uint64) {
 	b, cut := l.in.message(i)
 	t, s := &l.came[i].told, l.came[i].sock
 	if t.dropped != 0 && t.dropped != c.dropped {
@@ -91,9 +96,9 @@ func (l *loop) split(c *fastConn, i int, now time.Time) {
 	}
 	if s == nil {
 		l.engine.relay.drops[DropClosed].Add(datagrams(len(b), size))
-		return
+		return 0
 	}
-	from, count, in := l.in.from(i), uint64(0), newIntake(s.side, now)
+	from, in := l.in.from(i), newIntake(s.side, now)
 	for {
 		one := b[:min(size, len(b))]
 		b = b[len(one):]
@@ -106,11 +111,7 @@ func (l *loop) split(c *fastConn, i int, now time.Time) {
 		}
 		if len(b) == 0 {
 			in.settle()
-			l.packets.Add(count)
-			if c.leads {
-				l.led.Add(count)
-			}
-			return
+			return count
 		}
 	}
 }
