@@ -2,6 +2,7 @@ package udprelay
 
 import (
 	"testing"
+	"time"
 	"unsafe"
 )
 
@@ -20,5 +21,33 @@ func TestLines(t *testing.T) {
 		if at.got != at.want {
 			t.Errorf("%s: at %d, want %d", name, at.got, at.want)
 		}
+	}
+}
+
+// TestIntake: each flow gets what is its own of a message that has datagrams of several, once, and what was only looked at is not seen.
+func TestIntake(t *testing.T) {
+	r := newRelay(t, Config{})
+	h := newHosts()
+	now := time.Unix(7, 0)
+	one, two, none := newFlow(r, h.spec()), newFlow(r, h.spec()), newFlow(r, h.spec())
+	in := newIntake(Origin, now)
+	in.open(one)
+	in.add(100, false)
+	in.add(20, true)
+	in.media = true
+	in.open(none)
+	in.open(two)
+	in.add(30, true)
+	in.settle()
+	in.settle()
+	if s := one.Stats(); s.FromOrigin != (Traffic{2, 120, 1}) || s.Media.Packets != 1 || s.Media.Bytes != 100 ||
+		!s.FirstMedia.Equal(now) || !s.LastMedia.Equal(now) || !one.LastSeen(Origin).Equal(now) {
+		t.Errorf("first: %+v", s)
+	}
+	if s := two.Stats(); s.FromOrigin != (Traffic{1, 30, 1}) || s.Media.Packets != 0 || !s.LastMedia.IsZero() || !two.LastSeen(Origin).Equal(now) {
+		t.Errorf("second: %+v", s)
+	}
+	if s := none.Stats(); s.FromOrigin != (Traffic{}) || !none.LastSeen(Origin).IsZero() || !none.LastSeen(Client).IsZero() {
+		t.Errorf("neither: %+v", s)
 	}
 }
