@@ -28,12 +28,12 @@ type way struct {
 // message is one call's worth for one destination: a datagram, or a train of them.
 type message struct {
 	way
-	conn    *fastConn
-	size    int // of each datagram but the last
-	last    int // of that
-	count   int
-	bytes   int
-	control int // how many are RTCP
+	lot
+	conn  *fastConn
+	size  int // of each datagram but the last
+	last  int // of that
+	count int // RTCP too, as whole
+	whole int // bytes
 }
 
 // entry is the kernel's struct mmsghdr.
@@ -81,18 +81,16 @@ func (t *batch) add(c *fastConn, w way, b []byte, control bool) {
 	}
 	m := &t.list[t.n-1]
 	m.count++
-	m.bytes += len(b)
+	m.whole += len(b)
 	m.last = len(b)
-	if control {
-		m.control++
-	}
+	m.lot.add(len(b), control)
 }
 
 // extend reports whether a datagram was joined to the last message.
 func (t *batch) extend(c *fastConn, w way, b []byte) bool {
 	m := &t.list[t.n-1]
 	if m.way != w || m.conn != c || m.size == 0 || m.last != m.size || len(b) > m.size || len(b) == 0 ||
-		m.count == trainSize || m.bytes+len(b) > trainBytes || !t.gso || w.flow.legs[w.side].alone.Load() {
+		m.count == trainSize || m.whole+len(b) > trainBytes || !t.gso || w.flow.legs[w.side].alone.Load() {
 		return false
 	}
 	v := &t.vectors[t.pieces-1]

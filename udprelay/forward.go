@@ -24,11 +24,11 @@ const (
 
 // socket is one bound port and the goroutine that reads it. Others write to it.
 type socket struct {
-	relay  *Relay
-	conn   Conn
+	flow   *Flow // whose it is; nil if shared. It comes first with side and k, so that one line of memory holds what is asked first
 	side   Side
 	k      kind
-	flow   *Flow  // whose it is; nil if shared
+	conn   Conn
+	relay  *Relay
 	shared *table // whose it may be; nil if a flow's own
 	drops  *tally
 
@@ -101,23 +101,28 @@ func (s *socket) wait(d time.Duration) bool {
 // handle passes one datagram on, or counts why not. It allocates nothing unless something is learned, and what it
 // writes is the flow's alone.
 func (s *socket) handle(b []byte, cut bool, from netip.AddrPort) {
-	f, to := s.decide(b, cut, from, s.relay.cfg.Now())
+	now := s.relay.cfg.Now()
+	in := newIntake(s.side, now)
+	f, to := s.decide(b, cut, from, now, &in)
+	in.settle()
 	if f != nil && !f.keep(s, to, b) {
 		f.write(s, to, b)
 	}
 }
 
-// route is Flow.route, for one loop at a time where two may have datagrams of one port.
-func (s *socket) route(f *Flow, from netip.AddrPort, b []byte, now time.Time) (netip.AddrPort, DropReason) {
-	if s.relay.crossed && s.side == Origin {
-		f.turn.Lock()
-		defer f.turn.Unlock()
+// take is decide, by one loop at a time where two may have datagrams of one port; what was accepted is counted then.
+func (s *socket) take(b []byte, cut bool, from netip.AddrPort, now time.Time, in *intake) (*Flow, netip.AddrPort) {
+	if !s.relay.crossed || s.side != Origin || s.flow == nil {
+		return s.decide(b, cut, from, now, in)
 	}
-	return f.route(s.side, s.k, from, b, now)
+	s.flow.turn.Lock()
+	defer s.flow.turn.Unlock()
+	defer in.settle()
+	return s.decide(b, cut, from, now, in)
 }
 
 // decide says whose a datagram is and where it goes, or counts why it goes nowhere; the flow is nil then.
-func (s *socket) decide(b []byte, cut bool, from netip.AddrPort, now time.Time) (*Flow, netip.AddrPort) {
+func (s *socket) decide(b []byte, cut bool, from netip.AddrPort, now time.Time, in *intake) (*Flow, netip.AddrPort) {
 	f, reason := s.flow, DropNone
 	if f == nil {
 		if f, reason = s.shared.find(s.k, from, b); f == nil {
@@ -127,7 +132,7 @@ func (s *socket) decide(b []byte, cut bool, from netip.AddrPort, now time.Time) 
 	}
 	var to netip.AddrPort
 	if reason = DropTooLong; !cut {
-		to, reason = s.route(f, from, b, now)
+		to, reason = f.route(s.side, s.k, from, b, now, in)
 	}
 	if f.tap != nil {
 		f.show(s, from, to, b, reason, now)

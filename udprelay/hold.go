@@ -112,5 +112,7 @@ func (f *Flow) write(s *socket, to netip.AddrPort, b []byte) {
 		f.drops.add(writeReason(err))
 		return
 	}
-	f.sent[out].add(len(b), f.mms == nil && isRTCP(b))
+	var l lot
+	l.add(len(b), f.mms == nil && isRTCP(b))
+	f.sentTo(out, l)
 }

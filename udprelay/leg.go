@@ -27,11 +27,14 @@ const relatchEvery = time.Second
 //	seen invalid --other port, may learn--> seen = other (latched)
 //	latched --from advertised--> seen = advertised: what was negotiated outranks what was guessed
 //	any --other port, RTCP proof--> seen = other, and the RTP port may be latched once more
+//
+// What judges an ordinary packet, and what says where one goes, is a line of the processor's cache each.
 type bearings struct {
+	seen       [kinds]netip.AddrPort // where accepted packets come from; invalid: none came
+	to         [kinds]netip.AddrPort // see target; kept by aim
 	addr       netip.Addr
 	also       []netip.Addr
 	advertised [kinds]netip.AddrPort // invalid: not known
-	seen       [kinds]netip.AddrPort // where accepted packets come from; invalid: none came
 	again      [kinds]bool           // may be latched once more although seen
 	moved      int64                 // when proof last moved a port, in Unix ns
 }
@@ -48,6 +51,7 @@ func newBearings(p Peer) *bearings {
 			b.advertised[rtcp] = netip.AddrPortFrom(b.addr, p.RTCP)
 		}
 	}
+	b.aim()
 	return b
 }
 
@@ -105,32 +109,34 @@ func (b *bearings) judge(k kind, from netip.AddrPort, free bool, now int64, e ev
 func (b *bearings) sees(k kind, from netip.AddrPort) *bearings {
 	next := *b
 	next.seen[k], next.again[k] = from, false
+	next.aim()
 	return &next
 }
 
 // target is where packets for port k of the peer go; invalid if that is not known.
-func (b *bearings) target(k kind) netip.AddrPort {
-	if b.seen[k].IsValid() {
-		return b.seen[k]
-	}
-	if b.advertised[k].IsValid() || k == rtp {
-		return b.advertised[k]
+func (b *bearings) target(k kind) netip.AddrPort { return b.to[k] }
+
+// aim makes to true for what is advertised and seen.
+func (b *bearings) aim() {
+	b.to = b.advertised
+	for k := range kinds {
+		if b.seen[k].IsValid() {
+			b.to[k] = b.seen[k]
+		}
 	}
 	// RFC 3550, section 11: RTCP is on the next port. Asked for when server_port is missing, single, or unusable (the
 	// "0-1" of mediamtx#407).
-	if at := b.target(rtp); at.IsValid() && at.Port() != 65535 {
-		return netip.AddrPortFrom(at.Addr(), at.Port()+1)
+	if at := b.to[rtp]; !b.to[rtcp].IsValid() && at.IsValid() && at.Port() != 65535 {
+		b.to[rtcp] = netip.AddrPortFrom(at.Addr(), at.Port()+1)
 	}
-	return netip.AddrPort{}
 }
 
-// leg is one side of a flow: a local pair and, once known, a peer.
+// leg is one side of a flow: sockets and, once known, a peer.
 type leg struct {
-	local PortPair
-	free  bool // another port than the negotiated one may be learned
-	sock  [kinds]*socket
-	alone atomic.Bool              // the way to the peer refuses trains of datagrams
 	at    atomic.Pointer[bearings] // nil until Connect
+	sock  [kinds]*socket
+	alone atomic.Bool // the way to the peer refuses trains of datagrams
+	free  bool        // another port than the negotiated one may be learned
 }
 
 // accept decides whether a packet that came to port k of this leg is its peer's, and learns from it. It does no I/O;

@@ -28,16 +28,19 @@ type command struct {
 
 // loop reads its sockets in a thread of its own. What is not guarded or atomic is that thread's.
 type loop struct {
-	engine *fastEngine
-	poll   int // epoll
-	bell   int // eventfd: there are commands
-	events [eventsAtOnce]unix.EpollEvent
-	conns  []*fastConn // by slot
-	unused []int32     // slots
-	paused []*fastConn // those that could not be read
-	in     *inbox
-	out    *batch
-	ended  bool
+	engine  *fastEngine
+	poll    int // epoll
+	bell    int // eventfd: there are commands
+	events  [eventsAtOnce]unix.EpollEvent
+	conns   []*fastConn // by slot
+	unused  []int32     // slots
+	paused  []*fastConn // those that could not be read
+	in      *inbox
+	came    [inboxSlots]arrival // by the last call
+	frames  [framesAtOnce]frame // of the queue that is read
+	touched uint64              // kept, so that the compiler leaves what it is the sum of
+	out     *batch
+	ended   bool
 
 	ticked   time.Time     // when the last second began
 	worked   time.Duration // of the thread, by then

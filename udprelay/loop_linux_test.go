@@ -58,7 +58,7 @@ func TestOrder(t *testing.T) {
 	for seq, i := range []int{0, 0, 1, 2, 2, 2, 0, 1, 1} {
 		b := packet(uint32(i), uint16(seq))
 		s := flows[i].legs[Origin].sock[rtp]
-		f, to := s.decide(b, false, origin.addr(), r.cfg.Now())
+		f, to := s.decide(b, false, origin.addr(), r.cfg.Now(), &intake{})
 		if f != flows[i] {
 			t.Fatalf("datagram %d is not its flow's", seq)
 		}
@@ -170,7 +170,7 @@ func BenchmarkLoop(b *testing.B) {
 		data, _ := l.in.message(0)
 		for i := 0; b.Loop(); i++ {
 			data[2], data[3] = byte(i>>8), byte(i)
-			l.split(c, 0, now)
+			l.pass(c, 1, now)
 			l.out.n, l.out.pieces = 0, 0
 		}
 	})

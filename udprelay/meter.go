@@ -32,24 +32,31 @@ const (
 
 // Meter keeps RTP statistics packet by packet. The zero value is ready. One goroutine at a time may call Observe;
 // Stats, SetClockRate and Hold may be called from any.
+//
+// What an ordinary packet touches comes first: up to the first source.
 type Meter struct {
-	// The observer's own.
-	sources [maxSources]source
-	n       int
-	count   uint64 // of packets: which source spoke last
-	gone    int64  // lost by sources that were forgotten or restarted
+	epoch   atomic.Uint32      // odd: held. Timestamps of two epochs are not compared
+	told    atomic.Uint32      // how often a rate was told
+	n       int                // of sources, the observer's own, as the next two and gone
+	count   uint64             // of packets: which source spoke last
+	most    int64              // jitter, ns
+	jitter  atomic.Int64       // the same, for any to read
+	sources [maxSources]source // the observer's own
+
+	gone int64 // lost by sources that were forgotten or restarted
 
 	// Written by the observer, read by any.
 	packets, bytes, late, duplicate, ssrcs atomic.Uint64
 	lost                                   atomic.Int64
-	jitter                                 atomic.Int64 // ns
 
 	rates [128]atomic.Uint32 // by payload type; 0 is not told
-	epoch atomic.Uint32      // odd: held. Timestamps of two epochs are not compared
 }
 
 // SetClockRate tells the RTP clock of a payload type (a=rtpmap) in Hz, for the jitter.
-func (m *Meter) SetClockRate(payloadType uint8, hz uint32) { m.rates[payloadType&0x7f].Store(hz) }
+func (m *Meter) SetClockRate(payloadType uint8, hz uint32) {
+	m.rates[payloadType&0x7f].Store(hz)
+	m.told.Add(1) // after it: who sees this sees that
+}
 
 // Hold says that the sender is told to pause or to play from elsewhere: from now on (true) packets do not count into the
 // jitter, and after that (false) it goes on without comparing with any before. Calls must not overlap; one that changes
@@ -68,9 +75,30 @@ func (m *Meter) Observe(packet []byte, now time.Time) {
 	if !mayBeRTP(packet) {
 		return
 	}
-	m.count++
 	m.packets.Add(1)
 	m.bytes.Add(uint64(len(packet)))
+	m.observe(packet, now)
+	m.publish()
+}
+
+// touch loads both lines of an ordinary packet; it is the observer's, of whom there may be several: then only what any may read.
+func (m *Meter) touch(several bool) uint64 {
+	if several {
+		return uint64(m.jitter.Load())
+	}
+	return m.count + uint64(m.sources[0].jitter)
+}
+
+// publish shows the jitter to others.
+func (m *Meter) publish() {
+	if m.jitter.Load() != m.most {
+		m.jitter.Store(m.most)
+	}
+}
+
+// observe is Observe of what is RTP, without what a flow counts itself and without publish.
+func (m *Meter) observe(packet []byte, now time.Time) {
+	m.count++
 	s := m.source(rtpSSRC(packet), rtpSequence(packet))
 	s.spoke = m.count
 	before := s.lost()
@@ -95,11 +123,7 @@ func (m *Meter) Observe(packet []byte, now time.Time) {
 // timing is the interarrival jitter of RFC 3550, section 6.4.1, in nanoseconds: a clock of 1000 Hz is too coarse to hold
 // what is measured with it.
 func (m *Meter) timing(s *source, packet []byte, now time.Time) {
-	pt := packet[1] & 0x7f
-	rate := m.rates[pt].Load()
-	if rate == 0 {
-		rate = staticRate(pt)
-	}
+	rate := m.rate(s, packet[1]&0x7f)
 	epoch := m.epoch.Load()
 	if rate == 0 || epoch&1 != 0 {
 		return
@@ -116,7 +140,22 @@ func (m *Meter) timing(s *source, packet []byte, now time.Time) {
 	for i := range m.n {
 		most = max(most, m.sources[i].jitter>>4)
 	}
-	m.jitter.Store(most)
+	m.most = most
+}
+
+// rate is the clock of a payload type. A source remembers that of its last packet: the table of all would be one more line of
+// memory for each packet.
+func (m *Meter) rate(s *source, pt uint8) uint32 {
+	told := m.told.Load()
+	if s.clock != 0 && s.pt == pt && s.told == told {
+		return s.clock
+	}
+	rate := m.rates[pt].Load()
+	if rate == 0 {
+		rate = staticRate(pt)
+	}
+	s.clock, s.pt, s.told = rate, pt, told
+	return rate
 }
 
 // source is the state of an SSRC: a present one, a free place, or the place of who was silent longest.
@@ -154,7 +193,8 @@ func (m *Meter) allLost() int64 {
 // Stats are the figures so far.
 func (m *Meter) Stats() MediaStats {
 	return MediaStats{
-		Packets: m.packets.Load(), Bytes: m.bytes.Load(), Lost: uint64(max(0, m.lost.Load())), Late: m.late.Load(),
+		Packets: m.packets.Load(), Bytes: m.bytes.Load(), // of a flow's: 0, it counts these itself
+		Lost: uint64(max(0, m.lost.Load())), Late: m.late.Load(),
 		Duplicate: m.duplicate.Load(), Jitter: time.Duration(m.jitter.Load()), SSRCs: int(m.ssrcs.Load()),
 	}
 }

@@ -209,3 +209,32 @@ func TestMeterCoarseClock(t *testing.T) {
 		t.Errorf("jitter %v, want 300µs", got)
 	}
 }
+
+// TestMeterToldLater: a rate that is told, or told anew, while packets come is that of the next.
+func TestMeterToldLater(t *testing.T) {
+	s := newStream()
+	s.m.SetClockRate(96, 0)
+	s.send(100)
+	s.late = 10 * time.Millisecond
+	s.send(1)
+	if got := s.m.Stats().Jitter; got != 0 {
+		t.Errorf("jitter %v of a rate that nobody told", got)
+	}
+	s.m.SetClockRate(96, 1000)
+	s.send(1)
+	s.late = 0
+	s.send(1)
+	first := s.m.Stats().Jitter
+	if first == 0 {
+		t.Error("no jitter after the rate was told")
+	}
+	s.m.SetClockRate(96, 500) // timestamps that say 20 ms say 40 now
+	s.send(1)
+	if got := s.m.Stats().Jitter; got != first {
+		t.Errorf("jitter %v, want %v: timestamps of two rates are not compared", got, first)
+	}
+	s.send(1)
+	if got := s.m.Stats().Jitter; got < first+time.Millisecond {
+		t.Errorf("jitter %v after another rate was told, %v before", got, first)
+	}
+}

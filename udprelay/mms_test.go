@@ -124,7 +124,10 @@ func FuzzMMS(f *testing.F) {
 			t.Fatal(reason)
 		}
 		fit := fromOrigin && isMMSData(in) || !fromOrigin && isMMSResend(in)
-		got, reason := flow.route(side, rtp, from, in, time.Now())
+		now := time.Now()
+		took := newIntake(side, now)
+		got, reason := flow.route(side, rtp, from, in, now, &took)
+		took.settle()
 		if reason == DropNone && (!fit || got != map[bool]netip.AddrPort{true: client, false: to}[fromOrigin]) {
 			t.Errorf("% x goes to %v", in, got)
 		}

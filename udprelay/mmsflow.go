@@ -91,25 +91,24 @@ func (f *Flow) CountFrom(incarnation uint8) {
 }
 
 // routeMMS is route for a flow of MMS.
-func (f *Flow) routeMMS(side Side, from netip.AddrPort, b []byte, now time.Time) (to netip.AddrPort, reason DropReason) {
+func (f *Flow) routeMMS(side Side, from netip.AddrPort, b []byte, in *intake) (to netip.AddrPort, reason DropReason) {
 	switch {
 	case side == Origin:
-		if reason = f.takeData(from, b, now); reason == DropNone {
+		if reason = f.takeData(from, b, in); reason == DropNone {
 			to = f.legs[Client].target(rtp)
 		}
 	case isMMSResend(b):
-		to, reason = f.takeResend(from, b, now)
+		to, reason = f.takeResend(from, b, in)
 	default:
 		// No player is known to send anything else.
-		if reason = f.accept(Client, rtp, from, now, evidence{fit: len(b) > 0}); reason == DropNone {
+		if reason = f.accept(Client, rtp, from, in.at, evidence{fit: len(b) > 0}); reason == DropNone {
 			reason = DropNotMMS
 		}
 	}
 	if reason != DropNone {
 		return netip.AddrPort{}, reason
 	}
-	f.got[side].add(len(b), false)
-	f.seen[side].Store(now.UnixNano())
+	in.add(len(b), false)
 	if !to.IsValid() {
 		return to, DropNotConnected
 	}
@@ -117,9 +116,9 @@ func (f *Flow) routeMMS(side Side, from netip.AddrPort, b []byte, now time.Time)
 }
 
 // takeData takes a datagram of the origin. It runs on one goroutine per flow.
-func (f *Flow) takeData(from netip.AddrPort, b []byte, now time.Time) DropReason {
+func (f *Flow) takeData(from netip.AddrPort, b []byte, in *intake) DropReason {
 	fit := isMMSData(b)
-	if reason := f.accept(Origin, rtp, from, now, evidence{fit: fit}); reason != DropNone {
+	if reason := f.accept(Origin, rtp, from, in.at, evidence{fit: fit}); reason != DropNone {
 		return reason
 	}
 	if !fit {
@@ -128,13 +127,7 @@ func (f *Flow) takeData(from netip.AddrPort, b []byte, now time.Time) DropReason
 	counted := f.mms.counted.Load()
 	media := counted != 0 && byte(counted) == mmsIncarnation(b)
 	f.mms.meter.observe(b, media, counted)
-	if media {
-		at := now.UnixNano()
-		if f.first.Load() == 0 {
-			f.first.Store(at)
-		}
-		f.last.Store(at)
-	}
+	in.media = in.media || media
 	return DropNone
 }
 
@@ -142,7 +135,7 @@ func (f *Flow) takeData(from netip.AddrPort, b []byte, now time.Time) DropReason
 //
 // Its sender need not be where the media goes: a player may ask from another socket. So the address and the ID decide,
 // and nothing is learned but that the negotiated port is the client's.
-func (f *Flow) takeResend(from netip.AddrPort, b []byte, now time.Time) (netip.AddrPort, DropReason) {
+func (f *Flow) takeResend(from netip.AddrPort, b []byte, in *intake) (netip.AddrPort, DropReason) {
 	peer, way := f.legs[Client].at.Load(), f.mms.way.Load()
 	if peer == nil || way == nil || !way.to.IsValid() {
 		return netip.AddrPort{}, DropNotConnected
@@ -158,11 +151,11 @@ func (f *Flow) takeResend(from netip.AddrPort, b []byte, now time.Time) (netip.A
 		return netip.AddrPort{}, DropWrongID
 	}
 	f.reports.nacks.Add(1)
-	if !f.mms.limit.allow(now.UnixNano()) {
+	if !f.mms.limit.allow(in.at) {
 		return netip.AddrPort{}, DropResendFlood
 	}
 	if from == peer.advertised[rtp] {
-		if reason := f.accept(Client, rtp, from, now, evidence{fit: true}); reason != DropNone {
+		if reason := f.accept(Client, rtp, from, in.at, evidence{fit: true}); reason != DropNone {
 			return netip.AddrPort{}, reason
 		}
 	}

@@ -62,7 +62,7 @@ func (f *Flow) pinholes(all []Pinhole) []Pinhole {
 			if s == nil || s.flow != f {
 				continue
 			}
-			p := Pinhole{Local: l.local.at(kind(k)), Side: side, Carries: kind(k).carries(), Owner: f.owner, Closed: !f.open(), Opened: f.opened,
+			p := Pinhole{Local: f.local[side].at(kind(k)), Side: side, Carries: kind(k).carries(), Owner: f.owner, Closed: !f.open(), Opened: f.opened,
 				Peer: l.target(kind(k)), LastSeen: f.LastSeen(side), Refused: refused}
 			if f.mms != nil {
 				p.Carries = MMS.String()

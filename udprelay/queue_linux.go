@@ -31,13 +31,21 @@ func (e *fastEngine) bypass() []Feature {
 	return b.Features()
 }
 
+// frame is a datagram of a Queue: whose it is, and where it goes.
+type frame struct {
+	from netip.AddrPort
+	b    []byte
+	tos  uint8
+	sock *socket // nil: nobody's
+	flow *Flow   // nil: it goes nowhere
+	to   netip.AddrPort
+}
+
 // drain passes on what a Queue has. The memory is the Queue's until Release, so everything is sent before that.
 func (l *loop) drain(c *fastConn, now time.Time) {
 	for range readsAtOnce {
 		n := c.queue.Receive(framesAtOnce)
-		for i := range n {
-			l.express(c, i, now)
-		}
+		l.express(c, n, now)
 		l.flush()
 		c.queue.Release()
 		l.packets.Add(uint64(n))
@@ -48,21 +56,48 @@ func (l *loop) drain(c *fastConn, now time.Time) {
 	}
 }
 
-// express passes one datagram on.
-func (l *loop) express(c *fastConn, i int, now time.Time) {
-	from, local, b, tos, ok := c.queue.Datagram(i)
-	if !ok {
-		c.sock.drops.add(DropCorrupt)
-		return
+// express passes the n datagrams on that were taken. As in pass, whose they are is found before any is judged.
+func (l *loop) express(c *fastConn, n int, now time.Time) {
+	for i := range n {
+		d := &l.frames[i]
+		var local netip.AddrPort
+		var ok bool
+		if d.from, local, d.b, d.tos, ok = c.queue.Datagram(i); !ok {
+			c.sock.drops.add(DropCorrupt)
+			d.sock = nil
+			continue
+		}
+		if d.sock = l.engine.held.find(local); d.sock == nil {
+			c.sock.drops.add(DropClosed)
+			continue
+		}
+		l.touched += d.sock.flow.touch(Origin, d.sock.k)
 	}
-	s := l.engine.held.find(local)
+	for i := 0; i < n; {
+		i = l.judge(i, n, now)
+	}
+	for i := range n {
+		if d := &l.frames[i]; d.sock != nil && d.flow != nil {
+			l.send(d.sock, d.flow, d.to, d.b, d.tos)
+		}
+	}
+}
+
+// judge judges the datagrams from the i-th on that are of one flow's port, and returns the first of others.
+func (l *loop) judge(i, n int, now time.Time) int {
+	s := l.frames[i].sock
 	if s == nil {
-		c.sock.drops.add(DropClosed)
-		return
+		return i + 1
 	}
-	if f, to := s.decide(b, false, from, now); f != nil {
-		l.send(s, f, to, b, tos)
+	in := newIntake(s.side, now)
+	s.flow.turn.Lock()
+	defer s.flow.turn.Unlock()
+	for ; i < n && l.frames[i].sock == s; i++ {
+		d := &l.frames[i]
+		d.flow, d.to = s.decide(d.b, false, d.from, now, &in)
 	}
+	in.settle()
+	return i
 }
 
 // troubled is for a Queue whose interface has gone or is down: it is looked at again once a second.

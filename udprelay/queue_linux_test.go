@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// arrival is a datagram in a fakeQueue.
-type arrival struct {
+// given is a datagram in a fakeQueue.
+type given struct {
 	from, local netip.AddrPort
 	b           []byte
 	corrupt     bool
@@ -23,8 +23,8 @@ type fakeQueue struct {
 	fd int
 
 	mu      sync.Mutex
-	waiting []arrival
-	taken   []arrival
+	waiting []given
+	taken   []given
 	dropped uint64
 }
 
@@ -38,7 +38,7 @@ func newFakeQueue(t *testing.T) *fakeQueue {
 	return &fakeQueue{t: t, fd: fd}
 }
 
-func (q *fakeQueue) put(all ...arrival) {
+func (q *fakeQueue) put(all ...given) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.waiting = append(q.waiting, all...)
@@ -114,9 +114,9 @@ func TestQueue(t *testing.T) {
 		queues := []*fakeQueue{newFakeQueue(t), newFakeQueue(t)}
 		r, f, client, origin := queuedFlow(t, queues[0], queues[1])
 		const n = 3*framesAtOnce + 5
-		var all []arrival
+		var all []given
 		for i := range uint16(n) {
-			all = append(all, arrival{from: origin, local: rtpPort(f.OriginPair()), b: packet(7, i)[:100+i%3]})
+			all = append(all, given{from: origin, local: rtpPort(f.OriginPair()), b: packet(7, i)[:100+i%3]})
 		}
 		queues[loop].put(all...)
 		for i := range uint16(n) {
@@ -139,10 +139,10 @@ func TestQueueDrops(t *testing.T) {
 	stranger := netip.AddrPortFrom(newHosts().attacker, 5004)
 	port := rtpPort(f.OriginPair())
 	q.put(
-		arrival{from: origin, local: port, corrupt: true},
-		arrival{from: origin, local: netip.AddrPortFrom(port.Addr(), 1), b: packet(7, 1)},
-		arrival{from: stranger, local: port, b: packet(7, 2)},
-		arrival{from: origin, local: port, b: packet(7, 3)},
+		given{from: origin, local: port, corrupt: true},
+		given{from: origin, local: netip.AddrPortFrom(port.Addr(), 1), b: packet(7, 1)},
+		given{from: stranger, local: port, b: packet(7, 2)},
+		given{from: origin, local: port, b: packet(7, 3)},
 	)
 	client.want(rtpPort(f.ClientPair()), packet(7, 3))
 	if d := r.Drops(); d[DropCorrupt] != 1 || d[DropClosed] != 1 {
@@ -166,7 +166,7 @@ func TestQueuesTogether(t *testing.T) {
 	for i, q := range queues {
 		wg.Go(func() {
 			for seq := range uint16(n) {
-				q.put(arrival{from: origin, local: rtpPort(f.OriginPair()), b: packet(7, 2*seq+uint16(i))})
+				q.put(given{from: origin, local: rtpPort(f.OriginPair()), b: packet(7, 2*seq+uint16(i))})
 			}
 		})
 	}

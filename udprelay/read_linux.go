@@ -30,9 +30,7 @@ func (l *loop) read(c *fastConn, now time.Time) {
 		switch errno {
 		case 0:
 			c.failing = false
-			for i := range n {
-				l.split(c, i, now)
-			}
+			l.pass(c, n, now)
 		case unix.EAGAIN, unix.EINTR:
 			return
 		default:
@@ -49,6 +47,38 @@ func (l *loop) read(c *fastConn, now time.Time) {
 	}
 }
 
+// arrival is a message of the last call: what the kernel tells of it, and the socket that it is for; nil if there is none.
+type arrival struct {
+	told
+	sock *socket
+}
+
+// pass takes the n messages that the last call read. Whose they are is found for all before any is judged, and their flows are
+// touched: a processor waits for the memory of many flows as long as for that of one, if nothing makes it wait in between, as
+// each addition does that others may read.
+func (l *loop) pass(c *fastConn, n int, now time.Time) {
+	for i := range n {
+		a := &l.came[i]
+		a.told, a.sock = l.in.told(i), c.sock
+		if c.leads {
+			a.sock = l.engine.held.find(a.local)
+		}
+	}
+	for i := range n {
+		if s := l.came[i].sock; s != nil && s.flow != nil {
+			l.touched += s.flow.touch(s.side, s.k)
+		}
+	}
+	var count uint64
+	for i := range n {
+		count += l.split(c, i, now)
+	}
+	l.packets.Add(count)
+	if c.leads {
+		l.led.Add(count)
+	}
+}
+
 // flush sends what is queued; its memory is free then.
 func (l *loop) flush() {
 	l.batches.Add(uint64(l.out.flush()))
@@ -56,10 +86,10 @@ func (l *loop) flush() {
 }
 
 // split takes a train apart. Whose each datagram is, and where it goes, is decided for each: nothing says that a sender
-// keeps to one kind of packet.
-func (l *loop) split(c *fastConn, i int, now time.Time) {
+// keeps to one kind of packet. count is how many there were, 0 if there is nobody to take them.
+func (l *loop) split(c *fastConn, i int, now time.Time) (count uint64) {
 	b, cut := l.in.message(i)
-	t := l.in.told(i)
+	t, s := &l.came[i].told, l.came[i].sock
 	if t.dropped != 0 && t.dropped != c.dropped {
 		l.dropped.Add(uint64(t.dropped - c.dropped))
 		c.dropped = t.dropped
@@ -68,27 +98,24 @@ func (l *loop) split(c *fastConn, i int, now time.Time) {
 	if size <= 0 || size > len(b) {
 		size = len(b)
 	}
-	s := c.sock
-	if c.leads {
-		if s = l.engine.held.find(t.local); s == nil {
-			l.engine.relay.drops[DropClosed].Add(datagrams(len(b), size))
-			return
-		}
+	if s == nil {
+		l.engine.relay.drops[DropClosed].Add(datagrams(len(b), size))
+		return 0
 	}
-	from, count := l.in.from(i), uint64(0)
+	from, in := l.in.from(i), newIntake(s.side, now)
 	for {
 		one := b[:min(size, len(b))]
 		b = b[len(one):]
 		count++
-		if f, to := s.decide(one, cut && len(b) == 0, from, now); f != nil {
+		if f, to := s.take(one, cut && len(b) == 0, from, now, &in); f != nil {
+			if l.out.full() {
+				in.settle() // before what it counts leaves
+			}
 			l.send(s, f, to, one, t.tos)
 		}
 		if len(b) == 0 {
-			l.packets.Add(count)
-			if c.leads {
-				l.led.Add(count)
-			}
-			return
+			in.settle()
+			return count
 		}
 	}
 }

@@ -51,7 +51,7 @@ func (t *batch) send(i, end int) (calls int) {
 		default:
 			for range min(int(n), end-i) {
 				m := &t.list[i]
-				m.flow.sent[m.side].addAll(m.count, m.bytes, m.control)
+				m.flow.sentTo(m.side, m.lot)
 				i++
 			}
 			tries = 0
@@ -118,7 +118,9 @@ func (t *batch) refused(i int, errno unix.Errno) {
 				m.flow.drops.add(writeReason(errno))
 				continue
 			}
-			m.flow.sent[m.side].add(len(one), m.flow.mms == nil && isRTCP(one))
+			var l lot
+			l.add(len(one), m.flow.mms == nil && isRTCP(one))
+			m.flow.sentTo(m.side, l)
 		}
 	}
 }

@@ -89,7 +89,7 @@ func TestSharedLearner(t *testing.T) {
 	a := netip.MustParseAddr("10.0.0.1")
 	plain := b.flow(t, Peer{Addr: a, RTP: 5000, RTCP: 5001})
 	nat := b.flow(t, Peer{Addr: a, RTP: 6000, RTCP: 6001})
-	if _, reason := plain.route(Client, rtcp, netip.AddrPortFrom(a, 5001), emptyReport(), time.Now()); reason != DropNone {
+	if _, reason := plain.route(Client, rtcp, netip.AddrPortFrom(a, 5001), emptyReport(), time.Now(), &intake{}); reason != DropNone {
 		t.Fatal(reason)
 	}
 	if got, reason := b.pair.find(rtp, netip.AddrPortFrom(a, 9000), bare()); got != nat {
@@ -103,7 +103,7 @@ func TestSharedTables(t *testing.T) {
 	old, moved := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::7")
 	f := b.flow(t, Peer{Addr: old, RTP: 5000, RTCP: 5001})
 	from := netip.AddrPortFrom(old, 9000)
-	if to, reason := f.route(Client, rtp, from, bare(), time.Now()); reason != DropNone || to.Port() != 5004 {
+	if to, reason := f.route(Client, rtp, from, bare(), time.Now(), &intake{}); reason != DropNone || to.Port() != 5004 {
 		t.Fatal(to, reason)
 	}
 	second := b.flow(t, Peer{Addr: old, RTP: 5000, RTCP: 5001})

@@ -5,12 +5,16 @@ import "time"
 // source is the state of one SSRC (RFC 3550, A.1).
 type source struct {
 	ssrc     uint32
+	bad      int32 // the number after one that jumped, -1 if none
 	base     int64 // first sequence number, extended
 	top      int64 // highest, extended by its cycles
-	bad      int32 // the number after one that jumped, -1 if none
 	received int64 // distinct ones
 	recent   [2]uint64
 	spoke    uint64
+
+	clock uint32 // of payload type pt, when rates had been told so many times; 0: not looked up
+	told  uint32
+	pt    uint8
 
 	// Of the packet before, if timed.
 	timed   bool

@@ -57,30 +57,6 @@ func (c *icmpCounter) add(port bool) {
 
 func (c *icmpCounter) icmp() ICMP { return ICMP{PortUnreachable: c.port.Load(), Other: c.other.Load()} }
 
-// counter is a Traffic that several goroutines add to.
-type counter struct{ packets, bytes, control atomic.Uint64 }
-
-func (c *counter) add(n int, control bool) {
-	c.packets.Add(1)
-	c.bytes.Add(uint64(n))
-	if control {
-		c.control.Add(1)
-	}
-}
-
-// addAll is add for several datagrams, n bytes in all.
-func (c *counter) addAll(packets, n, control int) {
-	c.packets.Add(uint64(packets))
-	c.bytes.Add(uint64(n))
-	if control > 0 {
-		c.control.Add(uint64(control))
-	}
-}
-
-func (c *counter) traffic() Traffic {
-	return Traffic{Packets: c.packets.Load(), Bytes: c.bytes.Load(), RTCPPackets: c.control.Load()}
-}
-
 // reports are what the receivers of the media said in RTCP.
 type reports struct {
 	lost     atomic.Uint64
@@ -115,8 +91,8 @@ func (r *reports) note(info *rtcpInfo) {
 // is not one instant's.
 func (f *Flow) Stats() Stats {
 	s := Stats{
-		FromOrigin: f.got[Origin].traffic(), ToClient: f.sent[Client].traffic(),
-		FromClient: f.got[Client].traffic(), ToOrigin: f.sent[Origin].traffic(),
+		FromOrigin: f.came(Origin), ToClient: f.went(Client),
+		FromClient: f.came(Client), ToOrigin: f.went(Origin),
 		FirstMedia: instant(&f.first), LastMedia: instant(&f.last),
 		Media:            f.meter.Stats(),
 		RTCPLost:         f.reports.lost.Load(),
@@ -127,6 +103,8 @@ func (f *Flow) Stats() Stats {
 		ClientICMP:       f.icmp[Client].icmp(), OriginICMP: f.icmp[Origin].icmp(),
 		Drops: f.drops.counts(),
 	}
+	c := f.course(f.media)
+	s.Media.Packets, s.Media.Bytes = c.got.packets.Load(), c.got.bytes.Load()
 	if f.mms != nil {
 		s.Media, s.Resent = f.mms.meter.stats(), f.mms.meter.resent.Load()
 	}
