@@ -73,8 +73,9 @@ func (s *session) snapshotLocked(now time.Time) *sessionlog.Record {
 			continue
 		}
 		r.Mode, r.End.Phase = sessionlog.ModePlay, sessionlog.PhasePlay
-		ex.seenFrom.addTo(&r.FromOrigin)
+		// The player has no more than what came before it: what is looked at later is later.
 		ex.seenTo.addTo(&r.ToClient)
+		ex.seenFrom.addTo(&r.FromOrigin)
 		if first := sessionlog.SecondsAfter(r.Start.Time, time.Unix(0, began)); r.FirstMedia == nil || *first < *r.FirstMedia {
 			r.FirstMedia = first
 		}
