@@ -114,9 +114,9 @@ func (r *reports) note(info *rtcpInfo) {
 // Stats are the flow's figures so far; they may still grow while it lingers. Each figure is true by itself; the whole
 // is not one instant's.
 func (f *Flow) Stats() Stats {
-	s := Stats{
-		FromOrigin: f.got[Origin].traffic(), ToClient: f.sent[Client].traffic(),
-		FromClient: f.got[Client].traffic(), ToOrigin: f.sent[Origin].traffic(),
+	s := Stats{ // what was sent before what came: no more is sent than comes
+		ToClient: f.sent[Client].traffic(), FromOrigin: f.got[Origin].traffic(),
+		ToOrigin: f.sent[Origin].traffic(), FromClient: f.got[Client].traffic(),
 		FirstMedia: instant(&f.first), LastMedia: instant(&f.last),
 		Media:            f.meter.Stats(),
 		RTCPLost:         f.reports.lost.Load(),
