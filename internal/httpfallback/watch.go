@@ -131,7 +131,7 @@ func (p *Proxy) Kill(id, by string) bool {
 		ex.kill.Store(true)
 		if ex.tapped {
 			gentle[ex.link] = true
-			time.AfterFunc(killPatience, ex.cancel)
+			time.AfterFunc(p.killPatience, ex.cancel)
 		}
 	}
 	links := slices.Collect(maps.Keys(s.links))
@@ -143,7 +143,7 @@ func (p *Proxy) Kill(id, by string) bool {
 	p.mu.Unlock()
 	for _, l := range links {
 		if gentle[l] {
-			l.conn.endAfter(killGrace)
+			l.conn.endAfter(p.killGrace)
 		} else {
 			_ = l.conn.Conn.Close() // net/http notices and gives it back
 		}
