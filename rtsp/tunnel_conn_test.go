@@ -82,9 +82,11 @@ func TestThousandsOfHalfTunnels(t *testing.T) {
 			})
 		}
 		synctest.Wait()
+		w.proxy.tunnels.mu.Lock()
 		if n := w.proxy.tunnels.waiting; n != 500 {
 			t.Errorf("%d wait, want 500", n)
 		}
+		w.proxy.tunnels.mu.Unlock()
 		time.Sleep(11 * time.Second)
 		players.Wait()
 		w.noTunnelLeft(t)
