@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
@@ -21,27 +22,32 @@ func doorOf(t *testing.T, most int64) (*web, chan *sessionlog.Record) {
 	t.Helper()
 	records := make(chan *sessionlog.Record, 256)
 	w := &web{name: "W", record: func(r *sessionlog.Record) { records <- r }, log: zap.NewNop(),
-		first: 200 * time.Millisecond, message: 200 * time.Millisecond, most: most, epoch: "e"}
+		first: time.Minute, message: time.Minute, most: most, epoch: "e"}
 	w.ctx, w.cancel = context.WithCancel(t.Context())
 	t.Cleanup(w.stopAccepting)
 	return w, records
 }
 
-// door lets a door serve a port, with TLS if cert is not nil.
-func door(t *testing.T, w *web, cert *certificate) string {
+// frame is where a door is to be.
+func frame(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.152:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := l.Addr().String()
+	t.Cleanup(func() { _ = l.Close() }) // closed already by who served it
+	return l
+}
+
+// hang lets a door serve a port, with TLS if cert is not nil.
+func hang(t *testing.T, w *web, l net.Listener, cert *certificate) {
+	t.Helper()
 	if cert != nil {
 		l = tls.NewListener(meter{l}, cert.config())
 	}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = w.Serve(l) }()
 	t.Cleanup(func() { w.stopAccepting(); <-done })
-	return at
 }
 
 func dialDoor(t *testing.T, at, say string) net.Conn {
@@ -86,7 +92,15 @@ func TestRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, records := doorOf(t, 4)
-			conn := dialDoor(t, door(t, w, tc.cert), tc.say)
+			switch name { // those that are waited for
+			case "half a head":
+				w.message = 200 * time.Millisecond
+			case "stalled TLS":
+				w.first = 200 * time.Millisecond
+			}
+			l := frame(t)
+			conn := dialDoor(t, l.Addr().String(), tc.say) // all is said when the time begins
+			hang(t, w, l, tc.cert)
 			got, _ := io.ReadAll(conn) // it may end in a reset
 			if !strings.HasPrefix(string(got), tc.answer) || tc.unanswers != (len(got) == 0) {
 				t.Errorf("answer %q", got)
@@ -102,8 +116,9 @@ func TestRefused(t *testing.T) {
 // TestRefusedKeepNobodyOut: connections over the limit that linger do not take the place of one that goes.
 func TestRefusedKeepNobodyOut(t *testing.T) {
 	w, records := doorOf(t, 1)
-	w.first = time.Minute
-	at := door(t, w, nil)
+	l := frame(t)
+	hang(t, w, l, nil)
+	at := l.Addr().String()
 	held := dialDoor(t, at, "")
 	for range 3 {
 		_ = dialDoor(t, at, "") // refused; nobody reads the answer
@@ -122,6 +137,10 @@ func TestRefusedKeepNobodyOut(t *testing.T) {
 
 // TestFlood: connections far beyond the limit are closed, and do not fill the log.
 func TestFlood(t *testing.T) {
+	synctest.Test(t, testFlood) // all of them come in one second, however long it takes
+}
+
+func testFlood(t *testing.T) {
 	const many = 100
 	w, records := doorOf(t, 1)
 	for range 1 + maxSurplus + many {

@@ -102,7 +102,7 @@ func ExampleNewProbe() {
 		}
 	}()
 	at := netip.MustParseAddrPort(l.Addr().String())
-	probe := mms.NewProbe(time.Second, "")
+	probe := mms.NewProbe(10*time.Second, "")
 	fmt.Println(probe(context.Background(), balancer.Node{Name: "wms1", Addr: at.Addr(), Ports: map[string]uint16{mms.Service: at.Port()}}))
 	<-answered
 	l.Close()

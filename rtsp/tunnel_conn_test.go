@@ -82,9 +82,11 @@ func TestThousandsOfHalfTunnels(t *testing.T) {
 			})
 		}
 		synctest.Wait()
+		w.proxy.tunnels.mu.Lock()
 		if n := w.proxy.tunnels.waiting; n != 500 {
 			t.Errorf("%d wait, want 500", n)
 		}
+		w.proxy.tunnels.mu.Unlock()
 		time.Sleep(11 * time.Second)
 		players.Wait()
 		w.noTunnelLeft(t)
@@ -128,7 +130,9 @@ func TestTunnelStorm(t *testing.T) {
 					head, body := getHead, ""
 					if random.IntN(2) == 0 {
 						head, body = postHead, b64(crlf("OPTIONS rtsp://gw.test/a RTSP/1.0\nCSeq: 1"))
-						body = body[:random.IntN(len(body)+1)] + body[:random.IntN(len(body)+1)]
+						if random.IntN(2) == 0 { // the others bring it whole: some tunnel has it then, in any order of things
+							body = body[:random.IntN(len(body)+1)] + body[:random.IntN(len(body)+1)]
+						}
 					}
 					_ = near.SetDeadline(time.Now().Add(time.Duration(random.IntN(4000)) * time.Millisecond))
 					_, _ = near.Write(append(crlf(fmt.Sprintf(head, fmt.Sprint(random.IntN(3)))), body...))

@@ -46,7 +46,7 @@ func Example() {
 	fmt.Println("in use:", relay.InUse(), "packets:", flow.Stats().ToClient.Packets, "seen:", !flow.LastSeen(udprelay.Origin).IsZero())
 	flow.Close()
 	<-flow.Done()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	fmt.Println("in use:", relay.InUse(), "error:", relay.Shutdown(ctx), "dropped:", relay.Drops())
 	// Output:

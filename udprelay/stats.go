@@ -90,9 +90,9 @@ func (r *reports) note(info *rtcpInfo) {
 // Stats are the flow's figures so far; they may still grow while it lingers. Each figure is true by itself; the whole
 // is not one instant's.
 func (f *Flow) Stats() Stats {
-	s := Stats{
-		FromOrigin: f.came(Origin), ToClient: f.went(Client),
-		FromClient: f.came(Client), ToOrigin: f.went(Origin),
+	s := Stats{ // what was sent before what came: no more is sent than comes
+		ToClient: f.went(Client), FromOrigin: f.came(Origin),
+		ToOrigin: f.went(Origin), FromClient: f.came(Client),
 		FirstMedia: instant(&f.first), LastMedia: instant(&f.last),
 		Media:            f.meter.Stats(),
 		RTCPLost:         f.reports.lost.Load(),

@@ -3,12 +3,23 @@ package main
 import (
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"mediagate/internal/origin"
 	"mediagate/internal/player"
 )
+
+// breaksOff is an output that closes an origin once the first packet is in it.
+type breaksOff struct {
+	origin *origin.Server
+	once   sync.Once
+}
+
+func (b *breaksOff) Write(p []byte) (int, error) {
+	b.once.Do(func() { go b.origin.Close() }) // it waits for who writes; the test closes it again
+	return len(p), nil
+}
 
 // TestPlayBreaksOff holds that a stream that breaks off is reported, and is an error all the same.
 func TestPlayBreaksOff(t *testing.T) {
@@ -27,8 +38,6 @@ func TestPlayBreaksOff(t *testing.T) {
 			if err := o.Start(); err != nil {
 				t.Fatal(err)
 			}
-			gone := time.AfterFunc(500*time.Millisecond, func() { _ = o.Close() }) // closed again above
-			defer gone.Stop()
 			server := o.Addr()
 			switch {
 			case strings.HasPrefix(scheme, "mms"):
@@ -37,7 +46,8 @@ func TestPlayBreaksOff(t *testing.T) {
 				server = o.HTTPAddr()
 			}
 			var stdout, stderr strings.Builder
-			err = playTo(t.Context(), player.Options{URL: scheme + "://" + server.String() + samplePath}, "", &stdout, &stderr)
+			options := player.Options{URL: scheme + "://" + server.String() + samplePath, Output: &breaksOff{origin: o}}
+			err = playTo(t.Context(), options, "", &stdout, &stderr)
 			if err == nil || !strings.Contains(stdout.String(), "\nend of stream  false\n") || !strings.Contains(stderr.String(), "first packet") {
 				t.Errorf("error %v, report\n%s\nsteps\n%s", err, stdout.String(), stderr.String())
 			}

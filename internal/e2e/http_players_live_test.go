@@ -72,6 +72,7 @@ func TestHTTPPlayersOfVLC(t *testing.T) {
 func judgeLive(t *testing.T, records []lab.Record, stopped int) {
 	t.Helper()
 	const size = 4096 + 8
+	const oneRead = 32<<10/size + 1 // what the gateway may have in hand for a player that goes
 	ends := map[string]int{}
 	for _, r := range records {
 		if r.FirstMedia == nil {
@@ -79,7 +80,7 @@ func judgeLive(t *testing.T, records []lab.Record, stopped int) {
 		}
 		ends[r.End]++
 		if r.Protocol != "http" || r.Node != "vlc" || !strings.HasPrefix(r.UserAgent, "NSPlayer/") || r.Viewer == "" ||
-			r.FromOrigin.Bytes != r.FromOrigin.Packets*size || r.ToClient.Packets+1 < r.FromOrigin.Packets || r.Lost != 0 {
+			r.FromOrigin.Bytes != r.FromOrigin.Packets*size || r.ToClient.Packets > r.FromOrigin.Packets || r.ToClient.Packets+oneRead < r.FromOrigin.Packets || r.Lost != 0 {
 			t.Errorf("record: %+v", r)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -123,18 +124,30 @@ func TestEndlessHeader(t *testing.T) {
 
 // TestSlow: neither silence, nor a head or a body in drops, holds a connection for ever.
 func TestSlow(t *testing.T) {
-	o := newOrigin(t, "127.0.0.131", says(emptyOK))
 	for name, first := range map[string]string{"silent": "", "head": "GET / HTTP/1.1\r\nHo", "body": requestOf("POST", "/a", "Content-Length: 5") + "x", "idle": "GET / HTTP/1.1\r\nHost: h\r\n\r\n"} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, func(c *Config) {
-				c.Timeouts.FirstRequest, c.Timeouts.Message, c.Timeouts.Idle = 100*time.Millisecond, 150*time.Millisecond, 100*time.Millisecond
-			}, o.addr)
-			conn := w.dial()
-			io.WriteString(conn, first)
-			if got, err := io.ReadAll(conn); err != nil || name == "body" && !strings.HasPrefix(string(got), "HTTP/1.0 408") {
-				t.Errorf("%q %v", got, err)
-			}
-			eventually(t, "connection given back", func() bool { return w.proxy.open.Load() == 0 })
+			synctest.Test(t, func(t *testing.T) {
+				s := newStill(t, says(emptyOK), func(c *Config) {
+					c.Timeouts.FirstRequest, c.Timeouts.Message, c.Timeouts.Idle = 100*time.Millisecond, 150*time.Millisecond, 100*time.Millisecond
+				})
+				near, far := net.Pipe()
+				s.proxy.ServeConn(far)
+				begun := time.Now()
+				go func() { _, _ = io.WriteString(near, first) }()
+				got, err := io.ReadAll(near)
+				if took := time.Since(begun); took > time.Second {
+					t.Errorf("it was held for %s", took)
+				}
+				want := map[string]string{"head": "HTTP/1.1 400", "body": "HTTP/1.0 408", "idle": "HTTP/1.1 200"}[name]
+				if err != nil || !strings.HasPrefix(string(got), want) || want == "" && len(got) > 0 {
+					t.Errorf("%q %v", got, err)
+				}
+				synctest.Wait()
+				if n := s.proxy.open.Load(); n != 0 {
+					t.Errorf("%d connections are not given back", n)
+				}
+				_ = s.proxy.Close()
+			})
 		})
 	}
 }

@@ -24,7 +24,7 @@ type still struct {
 }
 
 // newStill answers each connection to the origin by do, as rawOrigin does.
-func newStill(t *testing.T, do script) *still {
+func newStill(t *testing.T, do script, changes ...func(*Config)) *still {
 	t.Helper()
 	pool, err := balancer.New(balancer.Config{Name: "web", Nodes: []balancer.Node{
 		{Name: "a", Addr: netip.MustParseAddr("192.0.2.1"), Ports: map[string]uint16{Service: 80}},
@@ -33,7 +33,7 @@ func newStill(t *testing.T, do script) *still {
 		t.Fatal(err)
 	}
 	s := &still{records: make(chan *sessionlog.Record, 8)}
-	s.proxy, err = New(Config{Pool: pool,
+	cfg := Config{Pool: pool,
 		Dial: func(context.Context, netip.AddrPort, netip.AddrPort) (net.Conn, error) {
 			near, far := net.Pipe()
 			go func() {
@@ -44,8 +44,11 @@ func newStill(t *testing.T, do script) *still {
 			return near, nil
 		},
 		Record: func(r *sessionlog.Record) { s.records <- r },
-	})
-	if err != nil {
+	}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	if s.proxy, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
 	return s

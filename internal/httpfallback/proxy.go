@@ -35,6 +35,8 @@ type Proxy struct {
 	quit       chan struct{}
 	quitOnce   sync.Once
 
+	killGrace, killPatience time.Duration
+
 	conns   sync.WaitGroup // client connections, and the server itself
 	closing sync.WaitGroup // records on their way
 	open    atomic.Int64   // client connections
@@ -62,6 +64,7 @@ func New(cfg Config) (*Proxy, error) {
 	p := &Proxy{
 		cfg: cfg, epoch: epoch, receivedBy: cfg.Pseudonym + "-" + epoch, feed: newFeed(), quit: make(chan struct{}),
 		listeners: make(map[net.Listener]struct{}), sessions: make(map[string]*session), players: newAffinity(cfg.Affinity),
+		killGrace: killGrace, killPatience: killPatience,
 	}
 	quiet, _ := zap.NewStdLogAt(cfg.Logger, zap.DebugLevel) // the level is a known one
 	p.reverse = &httputil.ReverseProxy{

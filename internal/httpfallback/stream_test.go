@@ -26,7 +26,7 @@ func head(t *testing.T, answer string) (head, body string) {
 func TestPlay(t *testing.T) {
 	media := stream(20, reason('E', 0))
 	o := newOrigin(t, "127.0.0.131", says(framedHead+media))
-	w := newWorld(t, nil, o.addr)
+	w := newWorld(t, func(c *Config) { c.Linger = time.Hour }, o.addr)
 	for _, version := range []string{"HTTP/1.0", "HTTP/1.1"} {
 		request := strings.Replace(requestOf("GET", "/a%20b/c.wmv?x=1;y", "Pragma: no-cache,rate=1.000000,stream-time=0", "Pragma: xPlayStrm=1"), "HTTP/1.0", version, 1)
 		h, body := head(t, w.ask(request))
@@ -37,7 +37,7 @@ func TestPlay(t *testing.T) {
 			t.Errorf("%s: head %q", version, h)
 		}
 	}
-	r := w.ended(1)[0]
+	r := w.over()[0]
 	want := sessionlog.Traffic{Packets: 40, Bytes: 40000}
 	if r.FromOrigin != want || r.ToClient != want || r.FirstMedia == nil || r.Mode != sessionlog.ModePlay || r.Transport != sessionlog.TransportHTTP {
 		t.Errorf("record %+v", r)

@@ -73,8 +73,9 @@ func (s *session) snapshotLocked(now time.Time) *sessionlog.Record {
 			continue
 		}
 		r.Mode, r.End.Phase = sessionlog.ModePlay, sessionlog.PhasePlay
-		ex.seenFrom.addTo(&r.FromOrigin)
+		// The player has no more than what came before it: what is looked at later is later.
 		ex.seenTo.addTo(&r.ToClient)
+		ex.seenFrom.addTo(&r.FromOrigin)
 		if first := sessionlog.SecondsAfter(r.Start.Time, time.Unix(0, began)); r.FirstMedia == nil || *first < *r.FirstMedia {
 			r.FirstMedia = first
 		}
@@ -130,7 +131,7 @@ func (p *Proxy) Kill(id, by string) bool {
 		ex.kill.Store(true)
 		if ex.tapped {
 			gentle[ex.link] = true
-			time.AfterFunc(killPatience, ex.cancel)
+			time.AfterFunc(p.killPatience, ex.cancel)
 		}
 	}
 	links := slices.Collect(maps.Keys(s.links))
@@ -142,7 +143,7 @@ func (p *Proxy) Kill(id, by string) bool {
 	p.mu.Unlock()
 	for _, l := range links {
 		if gentle[l] {
-			l.conn.endAfter(killGrace)
+			l.conn.endAfter(p.killGrace)
 		} else {
 			_ = l.conn.Conn.Close() // net/http notices and gives it back
 		}

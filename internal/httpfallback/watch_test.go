@@ -128,6 +128,12 @@ func TestKill(t *testing.T) {
 				return false
 			})
 			w := newWorld(t, func(c *Config) { c.Linger = time.Hour }, o.addr)
+			if strings.HasSuffix(tc.want, end) || tc.rest != "" { // what is to come has all the time that it takes
+				w.proxy.killGrace = time.Hour
+			}
+			if tc.rest != "" {
+				w.proxy.killPatience = time.Hour
+			}
 			conn := w.dial()
 			io.WriteString(conn, requestOf("GET", "/a", "Pragma: xClientGUID={1}"))
 			<-asked
@@ -184,16 +190,16 @@ func TestKillKeepsNoConnection(t *testing.T) {
 	if _, err := io.ReadFull(res.Body, make([]byte, len(body))); err != nil {
 		t.Fatal(err)
 	}
+	w.proxy.killPatience, w.proxy.killGrace = time.Millisecond, 3*time.Second
 	r := w.only(func(r *sessionlog.Record) bool { return r.ToClient.Packets == 2 })
 	if !w.proxy.Kill(r.ID, "a test") || !w.proxy.Kill(r.ID, "another") {
 		t.Fatal("no such session")
 	}
-	begun := time.Now()
 	if rest, err := io.ReadAll(res.Body); err != nil || !bytes.Equal(rest, reason('E', killReason)) {
 		t.Errorf("the stream ended with %q %v", rest, err)
 	}
-	if _, err := in.ReadByte(); !errors.Is(err, io.EOF) || time.Since(begun) > 5*time.Second {
-		t.Errorf("the connection goes on: %v after %s", err, time.Since(begun))
+	if _, err := in.ReadByte(); !errors.Is(err, io.EOF) { // or it is the deadline of dial
+		t.Errorf("the connection goes on: %v", err)
 	}
 	if r := w.ended(1)[0]; r.End.String() != "KP" || r.Why != "killed by a test" {
 		t.Errorf("%v %s", r.End, r.Why)
@@ -210,8 +216,9 @@ func TestInterim(t *testing.T) {
 		return false
 	})
 	w := newWorld(t, func(c *Config) { c.Interim = 40 * time.Millisecond }, o.addr)
-	conn := w.playing("/a", len(framedHead)+2000)
-	was := w.ended(3)
+	conn := w.playing("/a", len(framedHead)+len(stream(2)))
+	early := len(w.ended(0)) + 1 // that may have been looked at before the media came
+	was := w.ended(early + 3)
 	close(done)
 	_, _ = io.Copy(io.Discard, conn)
 	eventually(t, "the session has ended", func() bool { return w.proxy.Sessions() == 0 })
@@ -220,7 +227,7 @@ func TestInterim(t *testing.T) {
 	}
 	all := w.ended(len(was) + 1)
 	for i, r := range all {
-		if last := i == len(all)-1; r.Interim == last || r.FromOrigin.Packets != 2 || r.ID != all[0].ID || i > 0 && r.Duration < all[i-1].Duration && !last {
+		if last := i == len(all)-1; r.Interim == last || i >= early && r.FromOrigin.Packets != 2 || r.ID != all[0].ID || i > 0 && r.Duration < all[i-1].Duration && !last {
 			t.Errorf("record %d of %d: %+v", i, len(all), r)
 		}
 	}

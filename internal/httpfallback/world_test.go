@@ -3,6 +3,7 @@ package httpfallback
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -195,6 +196,15 @@ func (w *world) ended(n int) []*sessionlog.Record {
 		}
 		<-time.After(2 * time.Millisecond)
 	}
+}
+
+// over ends the sessions that wait for their players' next requests, as if Linger were over, and returns all records.
+func (w *world) over() []*sessionlog.Record {
+	w.t.Helper()
+	if err := w.proxy.Shutdown(context.Background()); err != nil {
+		w.t.Fatal(err)
+	}
+	return w.ended(0)
 }
 
 // eventually waits for a condition.

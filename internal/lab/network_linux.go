@@ -6,8 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -97,6 +99,11 @@ func (h *Host) plug(name string, link *Host, port string) {
 func (h *Host) address(link string, v4, v6 netip.Addr) {
 	h.ip("addr", "add", netip.PrefixFrom(v4, 24).String(), "dev", link)
 	h.ip("-6", "addr", "add", netip.PrefixFrom(v6, 64).String(), "dev", link, "nodad")
+	// The kernel takes an address of IPv6 for its own in a task of its own, later; what comes before that is lost.
+	local := func() bool { return strings.HasPrefix(h.Run("ip", "-6", "route", "get", v6.String()), "local ") }
+	if !Eventually(10*time.Second, local) {
+		h.t.Fatalf("lab: %s in %s is not local", v6, h.Namespace)
+	}
 }
 
 func (h *Host) defaultRoute(v4, v6 netip.Addr) {

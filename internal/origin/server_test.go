@@ -282,8 +282,8 @@ func receive(t *testing.T, c *net.UDPConn) ([]byte, netip.AddrPort) {
 	return b[:n], from
 }
 
-func TestSessionTimeoutAndReturn(t *testing.T) {
-	s := serve(t, "127.0.0.23", Config{Timeout: 2 * time.Second})
+func TestSessionReturn(t *testing.T) {
+	s := serve(t, "127.0.0.23", Config{})
 	rtp := udp(t, s)
 	c := dial(t, s)
 	c.setup("video", fmt.Sprintf("RTP/AVP/UDP;unicast;client_port=%d", port(rtp)))
@@ -294,7 +294,14 @@ func TestSessionTimeoutAndReturn(t *testing.T) {
 		t.Fatalf("the session did not outlive its connection: %d", res.StatusCode)
 	}
 	receive(t, rtp)
-	_ = back.tcp.Close()
+}
+
+func TestSessionTimeout(t *testing.T) {
+	s := serve(t, "127.0.0.23", Config{Timeout: time.Second})
+	rtp := udp(t, s)
+	c := dial(t, s)
+	c.setup("video", fmt.Sprintf("RTP/AVP/UDP;unicast;client_port=%d", port(rtp)))
+	_ = c.tcp.Close()
 	for deadline := time.Now().Add(10 * time.Second); s.Snapshot().Sessions != 0; {
 		if time.Now().After(deadline) {
 			t.Fatal("a silent session stays")

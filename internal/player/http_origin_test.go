@@ -91,15 +91,14 @@ func TestStopHTTP(t *testing.T) {
 	if steps := strings.Join(r.Steps, "; "); r.EndOfStream || r.Packets == 0 || !strings.Contains(steps, "logged") {
 		t.Errorf("report %+v", r)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if _, err := player.Play(ctx, player.Options{URL: s.HTTPURL("/sample.asf")}); err == nil {
+	if _, err := player.Play(ctx, player.Options{URL: s.HTTPURL("/sample.asf"), Output: &atFirst{do: cancel}}); err == nil {
 		t.Error("no error of an ended context")
 	}
 	noConnections(t, s)
-	stopped := time.AfterFunc(300*time.Millisecond, func() { _ = s.Close() })
-	defer stopped.Stop()
-	if r, err := player.Play(t.Context(), player.Options{URL: s.HTTPURL("/sample.asf")}); err == nil || r.Packets == 0 || r.EndOfStream {
+	stop := &atFirst{do: func() { _ = s.Close() }}
+	if r, err := player.Play(t.Context(), player.Options{URL: s.HTTPURL("/sample.asf"), Output: stop}); err == nil || r.Packets == 0 || r.EndOfStream {
 		t.Errorf("the origin is gone: report %+v, error %v", r, err)
 	}
 }

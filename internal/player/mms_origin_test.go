@@ -105,15 +105,14 @@ func TestStopMMS(t *testing.T) {
 			if steps := strings.Join(r.Steps, "; "); r.EndOfStream || r.Packets == 0 || !strings.HasSuffix(steps, "closed the file") {
 				t.Errorf("report %+v", r)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			if _, err := player.Play(ctx, player.Options{URL: u}); err == nil {
+			if _, err := player.Play(ctx, player.Options{URL: u, Output: &atFirst{do: cancel}}); err == nil {
 				t.Error("no error of an ended context")
 			}
 			noConnections(t, s)
-			stopped := time.AfterFunc(300*time.Millisecond, func() { _ = s.Close() })
-			defer stopped.Stop()
-			if r, err := player.Play(t.Context(), player.Options{URL: u}); err == nil || r.Packets == 0 || r.EndOfStream {
+			stop := &atFirst{do: func() { _ = s.Close() }}
+			if r, err := player.Play(t.Context(), player.Options{URL: u, Output: stop}); err == nil || r.Packets == 0 || r.EndOfStream {
 				t.Errorf("the origin is gone: report %+v, error %v", r, err)
 			}
 		})

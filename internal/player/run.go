@@ -89,17 +89,13 @@ func newTunnelRun(p *attempt, u *url.URL) *run {
 // play does everything, and leaves nothing behind.
 func (r *run) play(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, r.finish()) }()
-	if err := r.connect(ctx); err != nil {
-		return err
-	}
-	if err := r.describe(ctx); err != nil {
-		return err
-	}
-	if err := r.selectStreams(ctx); err != nil {
-		return err
-	}
-	if err := r.startPlaying(ctx); err != nil {
-		return err
+	for _, step := range []func(context.Context) error{r.connect, r.describe, r.selectStreams, r.startPlaying} {
+		if err := step(ctx); err != nil {
+			if ctx.Err() != nil { // the origin may have a session by now
+				r.teardown(ctx)
+			}
+			return err
+		}
 	}
 	err = r.receive(ctx)
 	r.teardown(ctx)

@@ -238,7 +238,7 @@ func (r *run) keepAlive(ctx context.Context) error {
 func (r *run) teardown(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), teardownTimeout)
 	defer cancel()
-	if r.session == "" {
+	if r.session == "" || r.desc == nil {
 		return
 	}
 	if !r.ended.IsZero() {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -41,6 +42,9 @@ func TestOriginalPort(t *testing.T) {
 				t.Fatal(err)
 			}
 			sender.send(at, string(make([]byte, 400)))
+			if err := loop.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
 			buf, control := make([]byte, 1000), make([]byte, 200)
 			n, cn, _, from, err := loop.ReadMsgUDPAddrPort(buf, control)
 			if err != nil {

@@ -2,6 +2,7 @@ package steer_test
 
 import (
 	"errors"
+	"maps"
 	"net/netip"
 	"testing"
 
@@ -57,13 +58,14 @@ func TestLeads(t *testing.T) {
 			defer func() { _ = bound.Close() }()
 			sender := b.bind(tc.from, 0)
 			sender.send(tc.to, tc.name)
-			all := map[string]string{own: bound.waiting()}
-			for name, s := range loops {
-				all[name] = s.waiting()
+			all := maps.Clone(loops)
+			all[own] = bound
+			if got := all[tc.want].waiting(); got != tc.name {
+				t.Errorf("%s has %q, want %q", tc.want, got, tc.name)
 			}
-			for name, got := range all {
-				if want := map[bool]string{true: tc.name}[name == tc.want]; got != want {
-					t.Errorf("%s has %q, want %q", name, got, want)
+			for name, s := range all {
+				if !s.empty() {
+					t.Errorf("%s has one too", name)
 				}
 			}
 		})

@@ -105,7 +105,7 @@ func bound(t *testing.T, c *net.UDPConn, err error) *net.UDPConn {
 // read reads one datagram.
 func read(t *testing.T, c *net.UDPConn) (string, netip.AddrPort) {
 	t.Helper()
-	if err := c.SetReadDeadline(time.Now().Add(3 * time.Second)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	b := make([]byte, 1<<16)

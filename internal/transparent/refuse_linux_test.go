@@ -112,7 +112,7 @@ func TestEverythingElseIsRefused(t *testing.T) {
 		{transparent.ReasonMedia, "10.99.2.2:5005 to 10.99.1.2:6970"}, {transparent.ReasonMedia, "[fd99:2::2]:5004 to [fd99:1::2]:6970"},
 		{transparent.ReasonICMP, "[fd99:2::2]:0 to [fd99:1::2]:0"},
 	} {
-		if !lab.Eventually(3*time.Second, func() bool { return slices.Contains(h.of(want.reason), want.what) }) {
+		if !lab.Eventually(10*time.Second, func() bool { return slices.Contains(h.of(want.reason), want.what) }) {
 			t.Errorf("not heard: %s, as %s; heard of it: %v", want.what, want.reason, h.of(want.reason))
 		}
 	}
