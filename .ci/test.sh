@@ -18,7 +18,7 @@ players)
 	go test -count=1 -p 1 -timeout 20m -skip '^TestSoak$' "${players[@]}"
 	go test -race -count=1 -timeout 10m -run '^TestSoak$' ./internal/e2e
 	# Once more over the plain engine, without what has no UDP media or no gateway.
-	without='^Test(Soak|HTTP.*|Tunnel.*|TLS|Doctor.*|W3C.*|.*Direct|SilentConnections|SlowLoris|Credentials|LadderMMS.*|TransparentPrivileges|Prometheus|Logrotate|Top|Admin.*|Strangers)$'
+	without='^Test(Soak|HTTP.*|Tunnel.*|TLS|Doctor.*|W3C.*|.*Direct|SilentConnections|SlowLoris|Credentials|LadderMMS.*|TransparentPrivileges|Prometheus|Logrotate|Top|Admin.*|Strangers|XDP.*)$'
 	MEDIAGATE_ENGINE=plain go test -count=1 -timeout 20m -skip "$without" ./internal/e2e
 	;;
 soak)
