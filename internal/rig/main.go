@@ -56,7 +56,7 @@ type options struct {
 func command(ctx context.Context, args []string, out io.Writer) error {
 	o := options{}
 	flags := flag.NewFlagSet("rig", flag.ContinueOnError)
-	flags.StringVar(&o.relays, "relay", "nat,plain", "relays, with commas: routing, nat, plain, fast, steer, rtpengine, coturn")
+	flags.StringVar(&o.relays, "relay", "nat,plain", "relays, with commas: routing, nat, plain, fast, steer, xdp, rtpengine, coturn")
 	flags.IntVar(&o.load.Flows, "flows", 1000, "how many flows")
 	flags.IntVar(&o.load.Size, "size", 1316, "bytes of UDP payload")
 	flags.IntVar(&o.load.Rate, "rate", 50000, "packets a second over all flows, 0: as fast as one thread can")
@@ -150,7 +150,7 @@ func (o options) fillTable(ctx context.Context, r *report) error {
 	}
 	for _, burst := range bursts {
 		l := load{Flows: 1000, Size: 1316, Burst: burst, Tick: o.load.Tick}
-		peaks, err := o.peaks(ctx, []string{reference, "plain", "fast", "steer", "rtpengine", "coturn"}, l)
+		peaks, err := o.peaks(ctx, []string{reference, "plain", "fast", "steer", "xdp", "rtpengine", "coturn"}, l)
 		if err != nil {
 			return err
 		}

@@ -126,8 +126,8 @@ func median[T cmp.Ordered](all []T) (m T) {
 // plan is what is measured. A quick one has fewer points, turns and seconds.
 func plan(quick bool) []*point {
 	const tick = 200 * time.Microsecond
-	everyone := []string{reference, "plain", "fast", "steer", "rtpengine", "coturn"}
-	userspace := []string{reference, "plain", "fast", "steer"}
+	everyone := []string{reference, "plain", "fast", "steer", "xdp", "rtpengine", "coturn"}
+	userspace := []string{reference, "plain", "fast", "steer", "xdp"}
 	at := func(flows, size, rate, burst int) load {
 		return load{Flows: flows, Size: size, Rate: rate, Burst: burst, Tick: tick}
 	}
