@@ -27,8 +27,9 @@ type script struct {
 	lose       []int // packets that are lost the first time, over UDP
 	late       []int // packets that come two places later
 	first      uint32
-	entries    int // 0 is 1
-	breakAt    int // closes the connection before this packet, 0 never
+	entries    int             // 0 is 1
+	breakAt    int             // closes the connection before this packet, 0 never
+	breakAfter <-chan struct{} // not nil: and when this is closed
 	endResult  uint32
 	ping       bool
 }
@@ -144,6 +145,7 @@ func told[M mmswire.Message](x *scripted) (all []M) {
 type scriptedConn struct {
 	*scripted
 	c       net.Conn
+	to      netip.AddrPort // of this connection's media; its own goroutine's
 	seq     uint16
 	headers int
 	entry   int
@@ -238,11 +240,12 @@ func (s *scriptedConn) connectFunnel(m *mmswire.ConnectFunnel) error {
 	if hr := s.refuse[f.UDP]; hr != 0 {
 		return s.send(&mmswire.ReportDisconnectedFunnel{HR: hr})
 	}
-	s.mu.Lock()
 	s.to = netip.AddrPort{}
 	if f.UDP {
 		s.to = netip.AddrPortFrom(f.Addr, uint16(f.Port))
 	}
+	s.mu.Lock()
+	s.scripted.to = s.to
 	s.mu.Unlock()
 	return s.send(&mmswire.ReportConnectedFunnel{FunnelName: "Funnel Of The Gods"})
 }
@@ -306,6 +309,9 @@ func (s *scriptedConn) play(incarnation uint8) error {
 	begin := s.number
 	for _, n := range order {
 		if s.breakAt > 0 && n == s.breakAt {
+			if s.breakAfter != nil {
+				<-s.breakAfter
+			}
 			s.over = true
 			return nil
 		}

@@ -112,6 +112,8 @@ func checkMessages(t *testing.T, x *scripted, o player.Options) {
 	if lost := len(x.loseHeader) > 0; lost != (len(told[*mmswire.CancelReadBlock](x)) == 1) {
 		t.Errorf("header asked for %d times", len(told[*mmswire.ReadBlock](x)))
 	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	if o.ClientPort != 0 && x.to.Port() != o.ClientPort {
 		t.Errorf("media port %d", x.to.Port())
 	}
