@@ -56,22 +56,16 @@ func (l *loop) drain(c *fastConn, now time.Time) {
 	}
 }
 
-// express passes the n datagrams on that were taken. As in pass, whose they are is found before any is judged.
+// express passes the n datagrams on that were taken. As in pass, whose they are is found for all, and their flows are touched,
+// before any is judged.
 func (l *loop) express(c *fastConn, n int, now time.Time) {
 	for i := range n {
-		d := &l.frames[i]
-		var local netip.AddrPort
-		var ok bool
-		if d.from, local, d.b, d.tos, ok = c.queue.Datagram(i); !ok {
-			c.sock.drops.add(DropCorrupt)
-			d.sock = nil
-			continue
+		l.frames[i].sock = l.whose(c, i)
+	}
+	for i := range n {
+		if s := l.frames[i].sock; s != nil {
+			l.touched += s.flow.touch(Origin, s.k)
 		}
-		if d.sock = l.engine.held.find(local); d.sock == nil {
-			c.sock.drops.add(DropClosed)
-			continue
-		}
-		l.touched += d.sock.flow.touch(Origin, d.sock.k)
 	}
 	for i := 0; i < n; {
 		i = l.judge(i, n, now)
@@ -81,6 +75,21 @@ func (l *loop) express(c *fastConn, n int, now time.Time) {
 			l.send(d.sock, d.flow, d.to, d.b, d.tos)
 		}
 	}
+}
+
+// whose reads the i-th of the taken datagrams into frames, and finds its socket, or counts why it has none.
+func (l *loop) whose(c *fastConn, i int) (s *socket) {
+	d := &l.frames[i]
+	var local netip.AddrPort
+	var ok bool
+	if d.from, local, d.b, d.tos, ok = c.queue.Datagram(i); !ok {
+		c.sock.drops.add(DropCorrupt)
+		return nil
+	}
+	if s = l.engine.held.find(local); s == nil {
+		c.sock.drops.add(DropClosed)
+	}
+	return s
 }
 
 // judge judges the datagrams from the i-th on that are of one flow's port, and returns the first of others.
