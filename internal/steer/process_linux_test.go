@@ -7,10 +7,13 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"mediagate/internal/lab"
 	"mediagate/internal/steer"
@@ -34,6 +37,9 @@ func beChild(how string) int {
 			return 1
 		}
 	}
+	if how == "without CAP_NET_RAW" {
+		return withoutRaw()
+	}
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 190)})
 	if err != nil {
 		fmt.Println(err)
@@ -51,6 +57,48 @@ func beChild(how string) int {
 	fmt.Println(err)
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	return 0
+}
+
+// withoutRaw gives one capability up, opens with the interface of the test's cable, and says what came of that.
+func withoutRaw() int {
+	runtime.LockOSThread()
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	data[0].Effective &^= 1 << unix.CAP_NET_RAW
+	if err := unix.Capset(&header, &data[0]); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+	if err == nil {
+		err = unix.Bind(fd, &unix.SockaddrInet4{Addr: cableOurs.As4()})
+	}
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	g, err := steer.Open(steer.Spec{Lo: lo, Hi: hi, V4: []int{fd}, Interfaces: []string{cableEnd}})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println(g.Interfaces()[0].Err)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	return 0
+}
+
+// TestWithoutRaw: steering works without the one capability that interfaces need besides, and says that it is missing.
+func TestWithoutRaw(t *testing.T) {
+	gateway, _ := newCable(t)
+	var said string
+	gateway.do(func() { _, said = start(t, "without CAP_NET_RAW") })
+	if want := "not supported: the process lacks CAP_NET_RAW: "; !strings.HasPrefix(said, want) {
+		t.Errorf("said %q, want %q and the kernel's words", said, want)
+	}
 }
 
 // start runs this program as a child and gives the first line that it says.

@@ -54,7 +54,11 @@ func openQueue(index, number int, count, size uint32) (*Queue, error) {
 }
 
 func (q *Queue) open(index, number int, count, size uint32) (err error) {
-	if q.fd, err = unix.Socket(unix.AF_XDP, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0); err != nil {
+	q.fd, err = unix.Socket(unix.AF_XDP, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	switch {
+	case errors.Is(err, unix.EPERM): // the others are there, or steering would have failed
+		return fmt.Errorf("%w: the process lacks CAP_NET_RAW: open socket of AF_XDP: %w", ErrUnsupported, err)
+	case err != nil:
 		return explain("open socket of AF_XDP", err)
 	}
 	if err = q.share(count, size); err != nil {
