@@ -66,7 +66,11 @@ func judge(t *testing.T, r lab.Record, w wanted) {
 	check(r.End == w.end, "end %q, want %q", r.End, w.end)
 	check(r.Lost <= w.lost, "%d lost, want at most %d", r.Lost, w.lost)
 	check(in.Packets > 20 && in.Bytes > 20*12, "media in %+v", in)
-	check(out.Packets+5 >= in.Packets && out.Packets <= in.Packets, "media out %+v of %+v", out, in)
+	slack := uint64(5)
+	if w.transport != "udp" {
+		slack = 64 + 5 // frames that came together are one write, and the player may be gone by then
+	}
+	check(out.Packets+slack >= in.Packets && out.Packets <= in.Packets, "media out %+v of %+v", out, in)
 	check(r.FirstMedia != nil && *r.FirstMedia >= 0 && *r.FirstMedia < 15, "first media %v", r.FirstMedia)
 	check(r.Requests >= 4 && r.Duration > 0, "%d requests in %v s", r.Requests, r.Duration)
 	check(!strings.Contains(r.URL, lab.Password), "the URL %q has the password", r.URL)
