@@ -39,7 +39,7 @@ players: ## real players, origins and network namespaces
 soak: ## players come and go, SESSIONS at a time for SOAK (2000, 10m); nothing may be left of them
 	@.ci/test.sh soak $(SOAK) $(SESSIONS)
 
-bench: ## benchmarks (BENCH=Forward for some), then the relays side by side (root; RIG=quick for 2 minutes, not 15)
+bench: ## benchmarks (BENCH=Forward for some), then the relays side by side (root; RIG=quick for 3 minutes, not 30)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 	@$(MAKE) --no-print-directory bench-rig POINT='-table -json bin/rig.json $(if $(filter quick,$(RIG)),-quick)'
 
