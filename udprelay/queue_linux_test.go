@@ -219,3 +219,63 @@ func TestQueueFeatures(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 }
+
+// full is a Queue that has the same datagrams again and again.
+type full struct {
+	fakeQueue
+	all []given
+}
+
+func (q *full) Datagram(i int) (from, local netip.AddrPort, payload []byte, tos uint8, ok bool) {
+	return q.all[i].from, q.all[i].local, q.all[i].b, 0, true
+}
+
+// expressing is a loop that does not run, with datagrams of several flows, some of them back to back.
+func expressing(tb testing.TB) (l *loop, c *fastConn, n int) {
+	h := newHosts()
+	r, l := stillLoop(tb, Config{ClientPorts: PortRange{5004, 5005}, OriginPorts: PortRange{20000, 20999}})
+	r.crossed = true
+	q := &full{}
+	for i := range 8 {
+		f := reserve(tb, r, h.spec())
+		connect(tb, f, Client, Peer{Addr: h.client, RTP: uint16(31000 + 2*i), RTCP: uint16(31001 + 2*i)})
+		connect(tb, f, Origin, Peer{Addr: h.origin, RTP: 5004, RTCP: 5005})
+		l.engine.held.add(rtpPort(f.OriginPair()), f.legs[Origin].sock[rtp])
+		for range 1 + i%3 {
+			q.all = append(q.all, given{from: netip.AddrPortFrom(h.origin, 5004), local: rtpPort(f.OriginPair()), b: packet(uint32(i), 1)})
+		}
+	}
+	l.obey()
+	c = &fastConn{engine: l.engine, queue: q}
+	c.sock = &socket{relay: r, conn: c, side: Origin, drops: &r.drops}
+	return l, c, len(q.all)
+}
+
+// TestQueueAllocates: nothing is allocated for what comes by a queue.
+func TestQueueAllocates(t *testing.T) {
+	l, c, n := expressing(t)
+	seq, now := uint16(1), time.Now()
+	turn := func() {
+		for i, g := range c.queue.(*full).all {
+			g.b[2], g.b[3] = byte((seq+uint16(i))>>8), byte(seq+uint16(i))
+		}
+		seq += uint16(n)
+		l.express(c, n, now)
+		l.out.n, l.out.pieces = 0, 0
+	}
+	turn() // what is learned from the first is
+	if a := testing.AllocsPerRun(200, turn); a != 0 {
+		t.Errorf("%v allocations for %d datagrams", a, n)
+	}
+}
+
+func BenchmarkLoopExpress(b *testing.B) {
+	l, c, n := expressing(b)
+	now := time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		l.express(c, n, now)
+		l.out.n, l.out.pieces = 0, 0
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/packet")
+}

@@ -188,6 +188,19 @@ func (s *socket) within(d time.Duration) string {
 func (b *bed) open(s steer.Spec) *steer.Steering {
 	b.t.Helper()
 	g, err := steer.Open(s)
+	return b.opened(g, err)
+}
+
+// openHere is open by the thread that is in the namespace, where interfaces have their names.
+func (b *bed) openHere(s steer.Spec) (g *steer.Steering) {
+	b.t.Helper()
+	var err error
+	b.do(func() { g, err = steer.Open(s) })
+	return b.opened(g, err)
+}
+
+func (b *bed) opened(g *steer.Steering, err error) *steer.Steering {
+	b.t.Helper()
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -81,22 +81,6 @@ func openCable(t *testing.T, gateway *bed, buffer int) (g *steer.Steering, loop 
 	return g, loop
 }
 
-// openHere is open by the thread that is in the namespace, where interfaces have their names.
-func (b *bed) openHere(s steer.Spec) (g *steer.Steering) {
-	b.t.Helper()
-	var err error
-	b.do(func() { g, err = steer.Open(s) })
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.t.Cleanup(func() {
-		if err := g.Close(); err != nil {
-			b.t.Error(err)
-		}
-	})
-	return g
-}
-
 // got are the datagrams that a queue has or gets soon, until there are n of them.
 func got(t *testing.T, q *steer.Queue, n int) (all []string) {
 	t.Helper()
