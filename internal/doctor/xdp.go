@@ -28,7 +28,7 @@ func (e *examiner) interfaces() {
 		i, err := net.InterfaceByName(name)
 		switch {
 		case err != nil:
-			e.fault(test, "relay.xdp: name one of: ip -br link", "there is no interface %s", name)
+			e.fault(test, "ip -br link, and name one of these in relay.xdp", "there is no interface %s", name)
 		case len(i.HardwareAddr) != 6:
 			e.fault(test, "relay.xdp: leave "+name+" out", "%s is no Ethernet", name)
 		case i.MTU > mostMTU:
