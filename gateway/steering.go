@@ -20,7 +20,7 @@ func steerFunc(cfg *config.Config) udprelay.SteerFunc {
 			lo, hi = 1, 65535 // origin legs have the clients' own ports
 		}
 		g, err := steer.Open(steer.Spec{
-			Lo: lo, Hi: hi, V4: s.V4, V6: s.V6, Senders: nodes, Interfaces: cfg.Relay.XDP, Buffer: queueBuffers * s.Buffer,
+			Lo: lo, Hi: hi, V4: s.V4, V6: s.V6, Senders: nodes, Interfaces: cfg.Relay.XDP, Buffer: s.Buffer,
 		})
 		if err != nil {
 			return nil, err // and not a Steering that holds nil
@@ -43,10 +43,6 @@ func nodeAddresses(cfg *config.Config) []netip.Addr {
 	}
 	return list
 }
-
-// queueBuffers is how much more memory a queue has than the buffer of a socket that receives for all flows: it holds as many datagrams,
-// for the kernel counts a buffer of a socket twice.
-const queueBuffers = 2
 
 // bypass is a Steering as the relay sees it.
 type bypass struct{ *steer.Steering }

@@ -16,6 +16,9 @@ const steeringName = "steering"
 // the default, it holds 70 ms: time enough for a thread that has to wait for a processor, and little enough for who plays.
 const leadBuffers = 32
 
+// counted is how often the kernel counts what is asked for as a socket's buffer (socket(7), SO_RCVBUF), for what it keeps of each datagram.
+const counted = 2
+
 // lead makes the sockets that Steering leads to, one of each family a loop, and the Steering. Without them each flow's own sockets
 // are read.
 func (e *fastEngine) lead() Feature {
@@ -23,7 +26,7 @@ func (e *fastEngine) lead() Feature {
 	if steer == nil {
 		return Feature{Name: steeringName, Why: "not wanted"}
 	}
-	spec := SteerSpec{Ports: e.relay.cfg.OriginPorts, Buffer: leadBuffers * e.relay.cfg.ReceiveBuffer}
+	spec := SteerSpec{Ports: e.relay.cfg.OriginPorts, Buffer: counted * leadBuffers * e.relay.cfg.ReceiveBuffer}
 	err := e.leaders(unix.AF_INET, &spec.V4)
 	if err == nil {
 		if err6 := e.leaders(unix.AF_INET6, &spec.V6); err6 != nil {

@@ -13,7 +13,7 @@ type SteerSpec struct {
 	// V4 and V6 are descriptors of bound UDP sockets, one of each family a loop; V6 is empty where the host has no IPv6. They
 	// are open until Close has returned.
 	V4, V6 []int
-	// Buffer is how large the receive buffer of each of those was asked to be, in bytes.
+	// Buffer is how much memory a Queue should have for datagrams, in bytes: as much as the kernel counts for one of those sockets.
 	Buffer int
 }
 

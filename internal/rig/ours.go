@@ -143,7 +143,7 @@ func relayConfig(want order) (udprelay.Config, error) {
 func steering(interfaces ...string) udprelay.SteerFunc {
 	return func(s udprelay.SteerSpec) (udprelay.Steering, error) {
 		g, err := steer.Open(steer.Spec{Lo: s.Ports.Lo, Hi: s.Ports.Hi, V4: s.V4, V6: s.V6, Senders: []netip.Addr{originAddr},
-			Interfaces: interfaces, Buffer: 2 * s.Buffer})
+			Interfaces: interfaces, Buffer: s.Buffer})
 		if err != nil {
 			return nil, err
 		}

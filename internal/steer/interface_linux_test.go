@@ -14,6 +14,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"mediagate/internal/lab"
 	"mediagate/internal/steer"
 )
 
@@ -170,9 +171,7 @@ func TestInterfaceMemory(t *testing.T) {
 	}
 	const most = 64
 	sent := send(200)
-	for end := time.Now().Add(5 * time.Second); queue.Dropped() < uint64(len(sent)-most) && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
-	}
+	lab.Eventually(5*time.Second, func() bool { return queue.Dropped() >= uint64(len(sent)-most) })
 	if n := queue.Dropped(); n != uint64(len(sent)-most) {
 		t.Errorf("%d dropped, want %d", n, len(sent)-most)
 	}
