@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"mediagate/internal/lab"
 )
 
@@ -64,5 +66,27 @@ func TestBuffersAfterFault(t *testing.T) {
 	}
 	if after, _ := os.ReadFile(deferMaxFile); string(after) != string(before) {
 		t.Errorf("net.core.skb_defer_max is %q, was %q", after, before)
+	}
+}
+
+// TestUntilTold: a write to who is gone is an error and no more; a signal that asks for the end is one.
+func TestUntilTold(t *testing.T) {
+	ctx, stop := untilTold()
+	defer stop()
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = read.Close()
+	if _, err := write.Write([]byte("x")); !errors.Is(err, unix.EPIPE) {
+		t.Errorf("write: %v", err)
+	}
+	_ = write.Close()
+	if err := unix.Kill(os.Getpid(), unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-ctx.Done()
+	if cause := context.Cause(ctx); !strings.Contains(cause.Error(), unix.SIGTERM.String()) {
+		t.Errorf("it ended for %v", cause) // the write's signal has the lower number and would have come first
 	}
 }

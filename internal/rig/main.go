@@ -25,8 +25,7 @@ func main() {
 		}
 		return
 	}
-	// Of these none may end the program before it has put the machine back as it was, not even the end of who reads its output.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM, unix.SIGHUP, unix.SIGPIPE)
+	ctx, stop := untilTold()
 	err := command(ctx, os.Args[1:], os.Stdout)
 	stop()
 	switch {
@@ -36,6 +35,14 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// untilTold ends with a signal that asks for it. None may end the program before it has put the machine back as it was, not even
+// the end of who reads its output: so SIGPIPE is taken, and nobody reads it. It must not end the measuring either, for a write to a connection
+// that a player has closed brings one too.
+func untilTold() (context.Context, context.CancelFunc) {
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
+	return signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM, unix.SIGHUP)
 }
 
 // options are the command line.
