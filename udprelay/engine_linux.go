@@ -176,12 +176,12 @@ type fastConn struct {
 	loop *loop
 	sock *socket
 	gone func()
+	led  bool // its datagrams come to the loop's own socket; the loop ends that
 
 	// The loop's alone.
 	slot    int32
 	dropped uint32 // as the kernel counts
 	failing bool   // the last read failed
-	led     bool   // its datagrams come to the loop's own socket
 	queue   Queue  // what it is, if it is no socket of UDP
 	overrun uint64 // of the queue, as far as it was counted
 }
@@ -235,6 +235,7 @@ func (c *fastConn) watch(s *socket, number int, gone func()) {
 	l := e.loops[number%len(e.loops)]
 	e.mu.Unlock()
 	c.sock, c.loop, c.gone = s, l, gone
+	l.hold(c) // here, so that it is done before anybody is told the port
 	l.post(command{conn: c, add: true})
 }
 

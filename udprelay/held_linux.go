@@ -7,7 +7,7 @@ import (
 )
 
 // holdings name the socket of each address and port whose datagrams are led to the loops' own sockets. Every loop looks there,
-// without a lock; the loop of a socket enters it and takes it out.
+// without a lock; who reserves the flow enters a socket, its loop takes it out.
 type holdings struct {
 	mu    sync.Mutex // of who changes something
 	pages [256]atomic.Pointer[page]

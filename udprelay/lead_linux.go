@@ -107,7 +107,8 @@ func (e *fastEngine) unlead() {
 	e.leading, e.steering = nil, nil
 }
 
-// hold has the datagrams of a flow's origin leg led to the loop's own socket. What cannot be led is read from the flow's.
+// hold has the datagrams of a flow's origin leg led to the loop's own socket, before the loop knows of the flow's: what comes in
+// between finds its flow all the same. What cannot be led is read from the flow's. Not the loop's thread calls it.
 func (l *loop) hold(c *fastConn) {
 	g := l.engine.steering
 	if g == nil || c.sock.flow == nil || c.sock.side != Origin || c.local.Addr().Zone() != "" {

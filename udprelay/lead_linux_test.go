@@ -38,7 +38,9 @@ func TestLed(t *testing.T) {
 				connect(t, f, Origin, Peer{Addr: h.origin, RTP: origin.addr().Port(), RTCP: origin.addr().Port() + 1})
 				all, clients = append(all, f), append(clients, c)
 			}
-			eventually(t, "all ports are led", func() bool { return int(r.fast.(*fastEngine).led.Load()) == 2*flows })
+			if led := r.fast.(*fastEngine).led.Load(); led != 2*flows {
+				t.Fatalf("%d ports are led when all flows are reserved, not %d", led, 2*flows)
+			}
 			for n := range uint16(rounds) {
 				for i, f := range all {
 					origin.send(rtpPort(f.OriginPair()), packet(uint32(i), n))

@@ -172,7 +172,6 @@ func (l *loop) enter(c *fastConn) {
 		l.conns = append(l.conns, c)
 	}
 	l.listen(c)
-	l.hold(c)
 }
 
 func (l *loop) listen(c *fastConn) {

@@ -104,7 +104,9 @@ func queuedFlow(t *testing.T, queues ...Queue) (r *Relay, f *Flow, client *end, 
 	origin = netip.AddrPortFrom(h.origin, 5004)
 	connect(t, f, Client, Peer{Addr: h.client, RTP: client.addr().Port(), RTCP: client.addr().Port() + 1})
 	connect(t, f, Origin, Peer{Addr: h.origin, RTP: 5004, RTCP: 5005})
-	eventually(t, "the ports are held", func() bool { return int(r.fast.(*fastEngine).led.Load()) == 2 })
+	if led := r.fast.(*fastEngine).led.Load(); led != 2 {
+		t.Fatalf("%d ports are held when the flow is reserved, not 2", led)
+	}
 	return r, f, client, origin
 }
 
