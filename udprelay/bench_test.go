@@ -1,7 +1,9 @@
 package udprelay
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"testing"
 	"time"
@@ -9,6 +11,10 @@ import (
 
 // payload is seven MPEG transport stream packets and the RTP header, the size that relays are measured with.
 const payload = 1316
+
+// stirred is how much memory others touch between two wake-ups: for each datagram its buffer and what the kernel keeps of it and of
+// its sockets.
+const stirred = 128 << 10
 
 // BenchmarkForward sends through real sockets on loopback, one packet at a time over the flows in turn: one operation
 // is origin's send, the relay, client's receive.
@@ -122,4 +128,42 @@ func BenchmarkHandleMMS(b *testing.B) {
 			r.asked[spec.Resend].sock.handle(request, false, client)
 		}
 	})
+}
+
+// BenchmarkMeter is what the statistics cost a packet in the loop: 16 packets of as many flows at a time, touched first as a loop
+// does, after others have used as much memory as a wake-up's system calls may. The figure to look at is ns/packet.
+func BenchmarkMeter(b *testing.B) {
+	for _, n := range []int{1, 1000, 5000} {
+		b.Run(fmt.Sprintf("flows=%d", n), func(b *testing.B) {
+			meters, order, others := make([]Meter, n), rand.New(rand.NewPCG(1, 2)).Perm(n), make([]byte, 16<<20)
+			for i := range meters {
+				meters[i].SetClockRate(96, 90000)
+			}
+			now, p, touched, spent := time.Now(), packet(1, 0), uint64(0), time.Duration(0)
+			for next := 0; b.Loop(); {
+				for i := 0; i < stirred; i += 64 {
+					others[(next*stirred/16+i)%len(others)]++
+				}
+				now = now.Add(200 * time.Microsecond)
+				start := time.Now()
+				for i := range 16 {
+					touched += meters[order[(next+i)%n]].touch(false)
+				}
+				for range 16 {
+					binary.BigEndian.PutUint16(p[2:], uint16(next/n))
+					m := &meters[order[next%n]]
+					m.observe(p, now)
+					m.publish()
+					next++
+				}
+				spent += time.Since(start)
+			}
+			b.ReportMetric(float64(spent)/float64(16*b.N), "ns/packet")
+			for i := range meters {
+				if s := meters[i].Stats(); s.Lost+s.Late+s.Duplicate != 0 {
+					b.Fatal(s, touched)
+				}
+			}
+		})
+	}
 }

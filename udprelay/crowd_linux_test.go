@@ -40,10 +40,6 @@ type crowd struct {
 	stirs  int
 }
 
-// stirred is how much memory others touch between two wake-ups: for each datagram its buffer and what the kernel keeps of it and of
-// its sockets.
-const stirred = 128 << 10
-
 func benchCrowd(b *testing.B, n, train int, leads bool) {
 	h := newHosts()
 	r, l := stillLoop(b, Config{ClientPorts: PortRange{5004, 5005}, OriginPorts: PortRange{20000, 32999}})
