@@ -86,6 +86,9 @@ func (l *loop) whose(c *fastConn, i int) (s *socket) {
 		c.sock.drops.add(DropCorrupt)
 		return nil
 	}
+	if l.engine.relay.cfg.Marking.Set {
+		d.tos = 0 // as a socket then tells none: it is that of the socket that sends
+	}
 	if s = l.engine.held.find(local); s == nil {
 		c.sock.drops.add(DropClosed)
 	}

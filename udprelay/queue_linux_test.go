@@ -15,6 +15,7 @@ type given struct {
 	from, local netip.AddrPort
 	b           []byte
 	corrupt     bool
+	tos         uint8
 }
 
 // fakeQueue is a Queue whose memory is worn out after Release, as that of a real one is used again.
@@ -59,7 +60,7 @@ func (q *fakeQueue) Receive(n int) int {
 
 func (q *fakeQueue) Datagram(i int) (from, local netip.AddrPort, payload []byte, tos uint8, ok bool) {
 	a := q.taken[i]
-	return a.from, a.local, a.b, 0, !a.corrupt
+	return a.from, a.local, a.b, a.tos, !a.corrupt
 }
 
 func (q *fakeQueue) Release() {
