@@ -121,12 +121,13 @@ func (l *loop) troubled(c *fastConn, events uint32) bool {
 	return true
 }
 
-// overruns counts what the loop's queues had no memory for.
+// overruns counts what the loop's queues had no memory for, and tells each that there is some.
 func (l *loop) overruns() {
 	for _, c := range l.conns {
 		if c == nil || c.queue == nil {
 			continue
 		}
+		c.queue.Release()
 		if n := c.queue.Dropped(); n > c.overrun {
 			l.dropped.Add(n - c.overrun)
 			c.overrun = n

@@ -27,6 +27,7 @@ type fakeQueue struct {
 	waiting []given
 	taken   []given
 	dropped uint64
+	calls   int // of Release
 }
 
 func newFakeQueue(t *testing.T) *fakeQueue {
@@ -66,6 +67,7 @@ func (q *fakeQueue) Datagram(i int) (from, local netip.AddrPort, payload []byte,
 func (q *fakeQueue) Release() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.calls++
 	for _, a := range q.taken {
 		clear(a.b)
 	}
@@ -158,6 +160,17 @@ func TestQueueDrops(t *testing.T) {
 	q.dropped = 12
 	q.mu.Unlock()
 	eventually(t, "what the queue lost is counted", func() bool { return r.Load().Loops[0].KernelDropped == 12 })
+}
+
+// TestQueueIsTold: a queue by which nothing comes is told that there is memory all the same.
+func TestQueueIsTold(t *testing.T) {
+	q := newFakeQueue(t)
+	queuedFlow(t, q)
+	eventually(t, "it is told", func() bool {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		return q.calls > 0
+	})
 }
 
 // TestQueuesTogether: two loops have datagrams of one flow at the same time.

@@ -3,7 +3,27 @@ package steer
 import (
 	"math"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
+
+// TestWake: it tells what is there, and waits for nothing.
+func TestWake(t *testing.T) {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	if wake(fd) {
+		t.Error("an empty one is readable")
+	}
+	if _, err := unix.Write(fd, []byte{1, 0, 0, 0, 0, 0, 0, 0}); err != nil {
+		t.Fatal(err)
+	}
+	if !wake(fd) {
+		t.Error("a full one is not readable")
+	}
+}
 
 func TestChunks(t *testing.T) {
 	for _, tc := range []struct {
