@@ -2,6 +2,7 @@ package rtsp
 
 import (
 	"errors"
+	"time"
 
 	"mediagate/rtsp/rtspwire"
 )
@@ -59,6 +60,9 @@ func (s *session) pass(p *peer) error {
 		var n int
 		n, err = to.out.frames(wire, told)
 		wire, list = wire[n:], taken(list, n)
+		if len(wire) > 0 && err == nil {
+			s.lastFrame.Store(time.Now().UnixNano()) // slow is no silence
+		}
 	}
 	switch {
 	case err == nil:

@@ -85,7 +85,7 @@ func TestFramesTogether(t *testing.T) {
 // TestFramesToSlowPlayer: frames that came together end nobody who would have taken them one by one; who takes none ends as ever, and
 // what was taken is counted.
 func TestFramesToSlowPlayer(t *testing.T) {
-	const n = 12
+	const n = 24 // which takes longer than a session may be silent
 	for _, takes := range []int{n, 5} {
 		bubble(t, func(t *testing.T, w *world) {
 			conn := stalled(w)
