@@ -2,12 +2,16 @@ package rtsp
 
 import (
 	"errors"
+	"time"
 
 	"mediagate/rtsp/rtspwire"
 )
 
 // framesAtOnce bounds how many frames one write takes.
 const framesAtOnce = 64
+
+// frameHeader is what a frame has before its payload.
+const frameHeader = 4
 
 // batch are frames that came together and go on together: as they lie in the buffer that they were read to, with the
 // other side's channel numbers, so that a payload is never copied and frames cost a system call together. Nothing is
@@ -43,25 +47,67 @@ func (b *batch) add(r *route, f *rtspwire.Frame) bool {
 	return true
 }
 
-// pass writes the frames that wait on p, in one write.
+// pass writes the frames that wait on p, in one write if the other side takes them.
 func (s *session) pass(p *peer) error {
 	b := &p.batch
 	if len(b.list) == 0 {
 		return nil
 	}
-	to, list := b.to, b.list
-	err := to.out.frames(b.wire)
+	to, wire, list := b.to, b.wire, b.list
 	b.to, b.wire, b.list = nil, nil, b.list[:0]
-	if err != nil {
-		if errors.Is(err, errStalled) {
-			return &writeError{side: to.side, err: err}
+	var err error
+	for told := false; len(wire) > 0 && err == nil; told = true {
+		var n int
+		n, err = to.out.frames(wire, told)
+		wire, list = wire[n:], taken(list, n)
+		if len(wire) > 0 && err == nil {
+			s.lastFrame.Store(time.Now().UnixNano()) // slow is no silence
 		}
-		s.unwritten.Add(uint64(len(list))) // the connection is broken: its own pump tells, after what the other side said last (a TEARDOWN)
-		return nil
 	}
-	for _, c := range list {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errStalled):
+		return &writeError{side: to.side, err: err}
+	}
+	s.unwritten.Add(uint64(len(list))) // the connection is broken: its own pump tells, after what the other side said last (a TEARDOWN)
+	return nil
+}
+
+// taken counts the frames that n bytes are of, and returns those that are left.
+func taken(list []cargo, n int) []cargo {
+	for len(list) > 0 && n >= frameHeader+list[0].size {
+		c := list[0]
 		c.route.packets.Add(1)
 		c.route.bytes.Add(uint64(c.size))
+		n -= frameHeader + c.size
+		list = list[1:]
 	}
-	return nil
+	return list
+}
+
+// frames writes whole interleaved frames (RFC 2326, section 10.12). Who is slow and takes one of them in the time of a write is not
+// stalled: then n, where a frame ends, is less than all, and messages may go before the rest.
+func (w *writer) frames(wire []byte, told bool) (n int, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, err = w.writeLocked(wire, told)
+	begin, end := around(wire, n)
+	if begin == 0 || !errors.Is(err, errStalled) || w.last.Load() != 0 {
+		return n, err
+	}
+	w.err = nil
+	if n == begin {
+		return n, nil
+	}
+	more, err := w.writeLocked(wire[n:end], true)
+	return n + more, err
+}
+
+// around is where the frame begins that a write ended in after n bytes, and where it ends.
+func around(wire []byte, n int) (begin, end int) {
+	for end < len(wire) && end <= n {
+		begin, end = end, end+frameHeader+int(wire[end+2])<<8+int(wire[end+3])
+	}
+	return begin, end
 }

@@ -1,9 +1,12 @@
 package rtsp
 
 import (
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -75,6 +78,54 @@ func TestFramesTogether(t *testing.T) {
 					t.Errorf("writes (-want +got):\n%s", d)
 				}
 			})
+		})
+	}
+}
+
+// TestFramesToSlowPlayer: frames that came together end nobody who would have taken them one by one; who takes none ends as ever, and
+// what was taken is counted.
+func TestFramesToSlowPlayer(t *testing.T) {
+	const n = 24 // which takes longer than a session may be silent
+	for _, takes := range []int{n, 5} {
+		bubble(t, func(t *testing.T, w *world) {
+			conn := stalled(w)
+			reader := rtspwire.NewReader(conn, rtspwire.Limits{})
+			_, _ = conn.Write(crlf("SETUP rtsp://gw.test/a/track1 RTSP/1.0\nCSeq: 1\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1"))
+			w.origin(t).receive(t, 0)
+			w.origin(t).send(t, crlf("RTSP/1.0 200 OK\nCSeq: 1\nSession: 2\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1"))
+			if _, err := reader.Read(); err != nil {
+				t.Fatal(err)
+			}
+			var wire []byte
+			for seq := range uint16(n) {
+				wire = rtspwire.AppendFrame(wire, 0, rtpPacket(seq))
+			}
+			origin := w.origin(t).conn
+			go func() { _, _ = origin.Write(wire) }()
+			size := len(wire) / n
+			for seq := range uint16(takes) {
+				time.Sleep(w.proxy.cfg.Timeouts.Write * 2 / 5)
+				b := make([]byte, size)
+				if _, err := io.ReadFull(conn, b); err != nil {
+					t.Fatalf("frame %d of %d: %v", seq, takes, err)
+				}
+				if want := rtspwire.AppendFrame(nil, 0, rtpPacket(seq)); string(b) != string(want) {
+					t.Fatalf("frame %d is %x, want %x", seq, b, want)
+				}
+			}
+			if takes < n {
+				time.Sleep(3 * w.proxy.cfg.Timeouts.Write)
+			}
+			synctest.Wait()
+			ends := ""
+			for len(w.records) > 0 {
+				if r := <-w.records; r.End.String() != "cA" { // the world's first connection, which asks nothing
+					ends += fmt.Sprintf("%s %d", r.End, r.ToClient.Packets)
+				}
+			}
+			if want := map[int]string{n: "", 5: "cS 5"}[takes]; ends != want {
+				t.Errorf("ended %q, want %q", ends, want)
+			}
 		})
 	}
 }

@@ -233,18 +233,11 @@ func (w *writer) message(appendTo func([]byte) []byte) error {
 	defer w.mu.Unlock()
 	w.buf = appendTo(w.buf[:0])
 	w.tap.Sent(w.buf)
-	err := w.writeLocked(w.buf)
+	_, err := w.writeLocked(w.buf, false)
 	if cap(w.buf) > keepBuffer {
 		w.buf = nil
 	}
 	return err
-}
-
-// frames writes whole interleaved frames (RFC 2326, section 10.12).
-func (w *writer) frames(wire []byte) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.writeLocked(wire)
 }
 
 // hurry bounds what is still written, also a write that waits now: the connection is about to be closed. The flag comes
@@ -254,20 +247,23 @@ func (w *writer) hurry(d time.Duration) {
 	_ = w.conn.SetWriteDeadline(time.Now().Add(d)) // a closed connection fails its writes anyway
 }
 
-func (w *writer) writeLocked(b []byte) error {
+// writeLocked writes b; told says that the tap has heard of it.
+func (w *writer) writeLocked(b []byte, told bool) (n int, err error) {
 	if w.err != nil {
-		return w.err
+		return 0, w.err
 	}
 	_ = w.conn.SetWriteDeadline(time.Now().Add(w.timeout)) // a closed connection is seen by the Write below
 	if d := w.last.Load(); d != 0 {
 		_ = w.conn.SetWriteDeadline(time.Now().Add(time.Duration(d)))
 	}
-	w.tap.Wrote(b) // before the answer to it can be there
-	n, err := w.conn.Write(b)
+	if !told {
+		w.tap.Wrote(b) // before the answer to it can be there
+	}
+	n, err = w.conn.Write(b)
 	w.n.Add(uint64(n))
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = errStalled
 	}
 	w.err = err
-	return err
+	return n, err
 }

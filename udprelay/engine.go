@@ -129,6 +129,8 @@ type loopConn interface {
 	// watch has a loop, of all that are chosen by number, read for a socket until Close. gone is called when the descriptor
 	// is closed.
 	watch(s *socket, number int, gone func())
+	// writeMarked is WriteToUDPAddrPort with the second byte of the IP header, as far as a relay carries it on; 0 is the socket's own.
+	writeMarked(b []byte, to netip.AddrPort, tos uint8) (int, error)
 }
 
 // start reads a socket from now on; wg waits until it is closed and nobody uses it any more.

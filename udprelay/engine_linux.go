@@ -246,6 +246,10 @@ func (c *fastConn) ReadFromUDPAddrPort([]byte) (int, netip.AddrPort, error) {
 
 // WriteToUDPAddrPort sends one datagram, for those who read without a loop.
 func (c *fastConn) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	return c.writeMarked(b, to, 0)
+}
+
+func (c *fastConn) writeMarked(b []byte, to netip.AddrPort, tos uint8) (int, error) {
 	if !c.hold() {
 		return 0, net.ErrClosed
 	}
@@ -254,7 +258,14 @@ func (c *fastConn) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) 
 		return 0, unix.ENETUNREACH
 	}
 	var name unix.RawSockaddrInet6
+	var control [controlSize]byte
 	h := unix.Msghdr{Name: (*byte)(unsafe.Pointer(&name)), Namelen: putName(&name, c.v6, to)}
+	if tos &= dscpBits; tos != 0 {
+		used := 0
+		putClass(control[:], &used, to.Addr(), tos)
+		h.Control = &control[0]
+		h.SetControllen(used)
+	}
 	if errno := c.sendAgain(h, b); errno != 0 {
 		return 0, errno
 	}

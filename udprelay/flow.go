@@ -221,6 +221,7 @@ func (f *Flow) LastSeen(side Side) time.Time {
 // returns at once and may be called more than once.
 func (f *Flow) Close() {
 	if !f.closed.Swap(true) {
+		f.Release() // to be counted now
 		f.relay.linger(f)
 	}
 }

@@ -105,8 +105,8 @@ func (s *socket) handle(b []byte, cut bool, from netip.AddrPort) {
 	in := newIntake(s.side, now)
 	f, to := s.decide(b, cut, from, now, &in)
 	in.settle()
-	if f != nil && !f.keep(s, to, b) {
-		f.write(s, to, b)
+	if f != nil && !f.keep(s, to, b, 0) {
+		f.write(s, to, b, 0)
 	}
 }
 

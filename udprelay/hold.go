@@ -30,6 +30,7 @@ type held struct {
 	from *socket
 	to   netip.AddrPort
 	b    []byte
+	tos  uint8
 }
 
 // Hold keeps the media of a flow of MMS here until Release, half a second at most, and no more than 64 datagrams of 128 KiB
@@ -59,15 +60,15 @@ func (f *Flow) Release() {
 }
 
 // keep reports whether a datagram that was read from s has to wait. What waits is a copy.
-func (f *Flow) keep(s *socket, to netip.AddrPort, b []byte) bool {
+func (f *Flow) keep(s *socket, to netip.AddrPort, b []byte, tos uint8) bool {
 	if f.mms == nil || s.side != Origin {
 		return false
 	}
 	h := f.mms.held.Load()
-	return h != nil && !isMMSPair(b) && h.keep(s, to, b)
+	return h != nil && !isMMSPair(b) && h.keep(s, to, b, tos)
 }
 
-func (h *hold) keep(s *socket, to netip.AddrPort, b []byte) bool {
+func (h *hold) keep(s *socket, to netip.AddrPort, b []byte, tos uint8) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.over && (len(h.list) == heldDatagrams || h.size+len(b) > heldBytes) {
@@ -76,7 +77,7 @@ func (h *hold) keep(s *socket, to netip.AddrPort, b []byte) bool {
 	if h.over {
 		return false
 	}
-	h.list = append(h.list, held{s, to, append([]byte(nil), b...)})
+	h.list = append(h.list, held{s, to, append([]byte(nil), b...), tos})
 	h.size += len(b)
 	return true
 }
@@ -99,16 +100,21 @@ func (h *hold) releaseLocked() {
 			h.flow.drops.add(DropClosed)
 			continue
 		}
-		h.flow.write(d.from, d.to, d.b)
+		h.flow.write(d.from, d.to, d.b, d.tos)
 	}
 	h.list = nil
 	h.flow.mms.held.CompareAndSwap(h, nil)
 }
 
 // write sends a datagram of s on by itself.
-func (f *Flow) write(s *socket, to netip.AddrPort, b []byte) {
-	out := s.side.other()
-	if _, err := f.legs[out].sock[s.k].conn.WriteToUDPAddrPort(b, to); err != nil {
+func (f *Flow) write(s *socket, to netip.AddrPort, b []byte, tos uint8) {
+	out, err := s.side.other(), error(nil)
+	if c, ok := f.legs[out].sock[s.k].conn.(loopConn); ok {
+		_, err = c.writeMarked(b, to, tos)
+	} else {
+		_, err = f.legs[out].sock[s.k].conn.WriteToUDPAddrPort(b, to)
+	}
+	if err != nil {
 		f.drops.add(writeReason(err))
 		return
 	}

@@ -86,6 +86,9 @@ func (l *loop) whose(c *fastConn, i int) (s *socket) {
 		c.sock.drops.add(DropCorrupt)
 		return nil
 	}
+	if l.engine.relay.cfg.Marking.Set {
+		d.tos = 0 // as a socket then tells none: it is that of the socket that sends
+	}
 	if s = l.engine.held.find(local); s == nil {
 		c.sock.drops.add(DropClosed)
 	}
@@ -118,12 +121,13 @@ func (l *loop) troubled(c *fastConn, events uint32) bool {
 	return true
 }
 
-// overruns counts what the loop's queues had no memory for.
+// overruns counts what the loop's queues had no memory for, and tells each that there is some.
 func (l *loop) overruns() {
 	for _, c := range l.conns {
 		if c == nil || c.queue == nil {
 			continue
 		}
+		c.queue.Release()
 		if n := c.queue.Dropped(); n > c.overrun {
 			l.dropped.Add(n - c.overrun)
 			c.overrun = n

@@ -15,6 +15,7 @@ type given struct {
 	from, local netip.AddrPort
 	b           []byte
 	corrupt     bool
+	tos         uint8
 }
 
 // fakeQueue is a Queue whose memory is worn out after Release, as that of a real one is used again.
@@ -26,6 +27,7 @@ type fakeQueue struct {
 	waiting []given
 	taken   []given
 	dropped uint64
+	calls   int // of Release
 }
 
 func newFakeQueue(t *testing.T) *fakeQueue {
@@ -59,12 +61,13 @@ func (q *fakeQueue) Receive(n int) int {
 
 func (q *fakeQueue) Datagram(i int) (from, local netip.AddrPort, payload []byte, tos uint8, ok bool) {
 	a := q.taken[i]
-	return a.from, a.local, a.b, 0, !a.corrupt
+	return a.from, a.local, a.b, a.tos, !a.corrupt
 }
 
 func (q *fakeQueue) Release() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.calls++
 	for _, a := range q.taken {
 		clear(a.b)
 	}
@@ -157,6 +160,17 @@ func TestQueueDrops(t *testing.T) {
 	q.dropped = 12
 	q.mu.Unlock()
 	eventually(t, "what the queue lost is counted", func() bool { return r.Load().Loops[0].KernelDropped == 12 })
+}
+
+// TestQueueIsTold: a queue by which nothing comes is told that there is memory all the same.
+func TestQueueIsTold(t *testing.T) {
+	q := newFakeQueue(t)
+	queuedFlow(t, q)
+	eventually(t, "it is told", func() bool {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		return q.calls > 0
+	})
 }
 
 // TestQueuesTogether: two loops have datagrams of one flow at the same time.

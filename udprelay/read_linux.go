@@ -130,7 +130,7 @@ func datagrams(length, size int) uint64 {
 
 // send queues a datagram until the end of the turn.
 func (l *loop) send(s *socket, f *Flow, to netip.AddrPort, b []byte, tos uint8) {
-	if f.keep(s, to, b) {
+	if f.keep(s, to, b, tos) {
 		return
 	}
 	out := s.side.other()
@@ -147,5 +147,5 @@ func (l *loop) send(s *socket, f *Flow, to netip.AddrPort, b []byte, tos uint8) 
 		l.out.add(c, way{flow: f, side: out, to: to, tos: tos & dscpBits}, b, control)
 		return
 	}
-	f.write(s, to, b)
+	f.write(s, to, b, tos)
 }

@@ -2,6 +2,7 @@ package udprelay
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -74,21 +75,26 @@ func (t *batch) mark(i int, train bool) {
 	h.Control = &t.controls[i][0]
 	used := 0
 	if train {
-		binary.NativeEndian.PutUint16(t.put(i, &used, unix.SOL_UDP, unix.UDP_SEGMENT, 2), uint16(m.size))
+		binary.NativeEndian.PutUint16(put(t.controls[i][:], &used, unix.SOL_UDP, unix.UDP_SEGMENT, 2), uint16(m.size))
 	}
 	if m.tos != 0 {
-		level, kind := int32(unix.SOL_IP), int32(unix.IP_TOS)
-		if !m.to.Addr().Is4() {
-			level, kind = unix.SOL_IPV6, unix.IPV6_TCLASS
-		}
-		binary.NativeEndian.PutUint32(t.put(i, &used, level, kind, 4), uint32(m.tos))
+		putClass(t.controls[i][:], &used, m.to.Addr(), m.tos)
 	}
 	h.SetControllen(used)
 }
 
+// putClass writes the class of what goes to an address.
+func putClass(control []byte, used *int, to netip.Addr, tos uint8) {
+	level, kind := int32(unix.SOL_IP), int32(unix.IP_TOS)
+	if !to.Is4() {
+		level, kind = unix.SOL_IPV6, unix.IPV6_TCLASS
+	}
+	binary.NativeEndian.PutUint32(put(control, used, level, kind, 4), uint32(tos))
+}
+
 // put makes room for one control message of a message, after those that are there.
-func (t *batch) put(i int, used *int, level, kind int32, size int) []byte {
-	at := t.controls[i][*used:]
+func put(control []byte, used *int, level, kind int32, size int) []byte {
+	at := control[*used:]
 	h := (*unix.Cmsghdr)(unsafe.Pointer(&at[0]))
 	h.Level, h.Type = level, kind
 	h.SetLen(unix.CmsgLen(size))

@@ -48,7 +48,7 @@ type Queue interface {
 	// Datagram is the i-th of those: its sender, where it was sent to, what it holds, and the second byte of its IP header or its
 	// traffic class. ok is false if a length or a checksum of it is wrong. payload is of use until Release.
 	Datagram(i int) (from, local netip.AddrPort, payload []byte, tos uint8, ok bool)
-	// Release gives back what Receive took.
+	// Release gives back what Receive took. It is called once a second besides, when nothing was taken.
 	Release()
 	// Dropped is how many were lost so far because nobody took those before.
 	Dropped() uint64

@@ -112,22 +112,6 @@ func TestChecksum(t *testing.T) {
 	}
 }
 
-func TestChunks(t *testing.T) {
-	for _, tc := range []struct {
-		buffer, mtu int
-		count, size uint32
-	}{
-		{0, 1500, 64, 2048}, {8 << 20, 1500, 4096, 2048}, {8<<20 - 1, 1500, 2048, 2048}, {8 << 20, 3000, 2048, 4096}, {1 << 40, 1500, 1 << 17, 2048},
-	} {
-		if count, size, err := chunks(tc.buffer, tc.mtu); err != nil || count != tc.count || size != tc.size {
-			t.Errorf("%+v: %d of %d, %v", tc, count, size, err)
-		}
-	}
-	if _, _, err := chunks(8<<20, 9000); err == nil {
-		t.Error("9000 bytes fit a page")
-	}
-}
-
 // FuzzParse: nothing that comes breaks it, and what passes lies within the frame.
 func FuzzParse(f *testing.F) {
 	f.Add(frameOf(f, from4, to4, []byte("media")))

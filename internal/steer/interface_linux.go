@@ -69,7 +69,7 @@ func (g *Steering) openInterface(i *Interface) error {
 		}
 	}
 	i.program, err = ebpf.NewProgram(&ebpf.ProgramSpec{
-		Name: "mg_express", Type: ebpf.XDP, Instructions: g.express([6]byte(nic.HardwareAddr), i.sockets),
+		Name: "mg_express", Type: ebpf.XDP, Instructions: g.express([6]byte(nic.HardwareAddr), size-chunkHead, i.sockets),
 	})
 	if err != nil {
 		return explain("load program", err)
@@ -77,7 +77,8 @@ func (g *Steering) openInterface(i *Interface) error {
 	return i.attach(nic.Index)
 }
 
-// attach links the program to the interface, in its driver if that can.
+// attach links the program to the interface, in its driver if that can. Otherwise only to a card: the kernel then keeps from joining
+// what comes by it, but a bridge or a VLAN has what the interfaces below have joined, or what a namespace of this machine sent as one.
 func (i *Interface) attach(index int) (err error) {
 	opts := link.XDPOptions{Program: i.program, Interface: index, Flags: link.XDPDriverMode}
 	if i.link, err = link.AttachXDP(opts); err == nil {
@@ -86,6 +87,9 @@ func (i *Interface) attach(index int) (err error) {
 	}
 	if errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EEXIST) {
 		return explain("attach program, where there is one already", err)
+	}
+	if kind := linkKind(index); kind != "" {
+		return fmt.Errorf("%w: a %s shows trains of datagrams as one, unless the driver takes the program: %w", ErrUnsupported, kind, err)
 	}
 	opts.Flags = link.XDPGenericMode
 	if i.link, err = link.AttachXDP(opts); err != nil {

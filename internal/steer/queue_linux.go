@@ -135,7 +135,8 @@ func (q *Queue) Datagram(i int) (from, local netip.AddrPort, payload []byte, tos
 	return d.from, d.local, d.payload, d.tos, ok
 }
 
-// Release gives the memory of the taken frames back.
+// Release gives the memory of the taken frames back, and wakes a driver that waits for memory. It does so too when none was taken, and is to
+// be called now and then: a driver may have gone to sleep just after the memory came.
 func (q *Queue) Release() {
 	next := q.free.producer.Load()
 	for i := range q.taken {
@@ -145,8 +146,16 @@ func (q *Queue) Release() {
 	q.rx.consumer.Store(q.from + q.taken)
 	q.from, q.taken = q.from+q.taken, 0
 	if q.free.waiting() {
-		_, _, _ = unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(q.fd), 0, 0, unix.MSG_DONTWAIT, 0, 0) // a driver that has had no memory
+		wake(q.fd)
 	}
+}
+
+// wake asks whether a socket is readable, without waiting: by that the kernel tells the driver that there is memory (its
+// Documentation/networking/af_xdp.rst, XDP_USE_NEED_WAKEUP). To receive does it too, since Linux 5.11.
+func wake(fd int) (readable bool) {
+	poll, now := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}, unix.Timespec{}
+	n, _, errno := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&poll)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
+	return errno == 0 && n == 1
 }
 
 // Dropped is how many frames were lost since Open because nobody took those before.

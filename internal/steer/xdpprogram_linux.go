@@ -27,9 +27,9 @@ const (
 const passXDP = 2
 
 // express are the instructions at an interface: into the queue's socket goes a frame to the interface's own address that
-// holds UDP, whole and without options, to a port that is held, from a sender that is known. All else, and what finds no socket,
-// goes its usual way.
-func (g *Steering) express(mac [6]byte, queues *ebpf.Map) asm.Instructions {
+// holds UDP, whole and without options, to a port that is held, from a sender that is known. All else, what is longer than the queue has
+// room for (the MTU may have grown), and what finds no socket goes its usual way.
+func (g *Steering) express(mac [6]byte, room uint32, queues *ebpf.Map) asm.Instructions {
 	program := asm.Instructions{
 		asm.Mov.Reg(asm.R6, asm.R1),                       // the context
 		asm.LoadMem(asm.R8, asm.R6, offData, asm.Word),    // the frame
@@ -37,6 +37,9 @@ func (g *Steering) express(mac [6]byte, queues *ebpf.Map) asm.Instructions {
 		asm.Mov.Reg(asm.R2, asm.R8),
 		asm.Add.Imm(asm.R2, offUDP4+udpSize),
 		asm.JGT.Reg(asm.R2, asm.R9, passLabel),
+		asm.Mov.Reg(asm.R2, asm.R8),
+		asm.Add.Imm(asm.R2, int32(room)+1),
+		asm.JLE.Reg(asm.R2, asm.R9, passLabel),
 		// A card that listens to everything shows frames to others too.
 		asm.LoadMem(asm.R2, asm.R8, 0, asm.Word),
 		asm.JNE.Imm32(asm.R2, int32(binary.NativeEndian.Uint32(mac[:])), passLabel),
