@@ -7,6 +7,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -77,6 +78,9 @@ func (g *Steering) openInterface(i *Interface) error {
 	return i.attach(nic.Index)
 }
 
+// card is the kind of an interface that is not a virtual one, such as bridge or vlan.
+const card = "device"
+
 // attach links the program to the interface, in its driver if that can. Otherwise only to a card: the kernel then keeps from joining
 // what comes by it, but a bridge or a VLAN has what the interfaces below have joined, or what a namespace of this machine sent as one.
 func (i *Interface) attach(index int) (err error) {
@@ -88,8 +92,8 @@ func (i *Interface) attach(index int) (err error) {
 	if errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EEXIST) {
 		return explain("attach program, where there is one already", err)
 	}
-	if kind := linkKind(index); kind != "" {
-		return fmt.Errorf("%w: a %s shows trains of datagrams as one, unless the driver takes the program: %w", ErrUnsupported, kind, err)
+	if nic, fault := netlink.LinkByIndex(index); fault == nil && nic.Type() != card {
+		return fmt.Errorf("%w: a %s shows trains of datagrams as one, unless the driver takes the program: %w", ErrUnsupported, nic.Type(), err)
 	}
 	opts.Flags = link.XDPGenericMode
 	if i.link, err = link.AttachXDP(opts); err != nil {
