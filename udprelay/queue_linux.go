@@ -50,6 +50,7 @@ func (l *loop) drain(c *fastConn, now time.Time) {
 		c.queue.Release()
 		l.packets.Add(uint64(n))
 		l.bypassed.Add(uint64(n))
+		c.failing = c.failing && n == 0
 		if n < framesAtOnce {
 			return
 		}

@@ -225,6 +225,18 @@ func TestQueueTrouble(t *testing.T) {
 	}
 }
 
+// TestQueueRecovers: what comes again after a trouble makes the next trouble worth a line in the log.
+func TestQueueRecovers(t *testing.T) {
+	l, c, _ := expressing(t)
+	q := newFakeQueue(t)
+	q.put(c.queue.(*full).all...)
+	c.queue, c.failing = q, true
+	l.drain(c, time.Now())
+	if c.failing {
+		t.Error("it is still known as one that cannot be read")
+	}
+}
+
 // TestQueueFeatures: what is so and what is not is told by interface, and without Steering there is none.
 func TestQueueFeatures(t *testing.T) {
 	r, _, _, _ := queuedFlow(t, newFakeQueue(t))
