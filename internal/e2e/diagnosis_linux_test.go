@@ -48,14 +48,15 @@ func TestNetnsDiagnosis(t *testing.T) {
 		w.settings.Listen = netip.AddrPortFrom(n.GatewayClient, uint16(8554+i))
 		w.settings.Nodes, w.settings.Captures = []lab.Node{node("origin", origin.Addr)}, w.dir
 		w.gw = lab.StartGateway(t, w.settings, n.Gateway)
-		w.p = lab.Play(t, lab.GStreamer("udp"), w.gw.URL(origin.Path()), n.Client)
+		w.p = lab.Play(t, lab.Patient(lab.GStreamer("udp"), 6*time.Second), w.gw.URL(origin.Path()), n.Client)
 	}
-	// GStreamer reports each five seconds what it lost, whether it can show a
-	// picture of the rest or not.
-	time.Sleep(12 * time.Second)
-	for i := range ways {
-		ways[i].p.End()
+	// Those that get nothing give up. One that does reports each five seconds what
+	// it lost, whether it can show a picture of the rest or not.
+	for _, w := range ways[1:] {
+		w.p.WaitExit(playLimit)
 	}
+	lab.Eventually(playLimit, func() bool { return ways[0].want.in(findings(t, ways[0].dir, "")) })
+	ways[0].p.End()
 	for _, w := range ways {
 		t.Run(w.name, func(t *testing.T) { diagnose(t, w.gw, w.dir, w.want) })
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"mediagate/internal/lab"
 )
@@ -23,7 +22,7 @@ func mmsHosts(t *testing.T, media []byte, names ...string) mmsStage {
 	t.Helper()
 	top := lab.NewTopology(t)
 	lab.Need(t, "tshark", "nft", "/usr/bin/python3")
-	from := lab.StartEmbeddedOrigin(t, top.OriginAddr, top.Origin, "--speed", "2", "--dir", mediaFolder(t, media, names...))
+	from := lab.StartEmbeddedOrigin(t, top.OriginAddr, top.Origin, "--speed", "1", "--dir", mediaFolder(t, media, names...))
 	gw := lab.StartGateway(t, lab.Settings{
 		Protocol: "mms", Listen: netip.AddrPortFrom(top.GatewayClient, mmsPort),
 		Nodes:       []lab.Node{node("wms", netip.AddrPortFrom(from.Addr, mmsPort))},
@@ -46,14 +45,11 @@ func TestNetnsMMS(t *testing.T) {
 		t.Fatalf("%s does not play\n%s", plays[0].Kind.Name, plays[0].Output())
 	}
 	expectMMSSockets(t, top)
-	for _, addr := range []netip.Addr{top.GatewayClient, top.GatewayInner} {
-		top.Origin.SendUDP(netip.AddrPortFrom(addr, 5004))
-		top.Origin.SendUDP(netip.AddrPortFrom(addr, mmsPort))
-	}
 	// Not from the client to its own 5004: there a datagram from its address may
 	// teach another port, for the sake of those behind NAT.
-	for port := uint16(20000); port < 20008; port++ {
-		top.Client.SendUDP(netip.AddrPortFrom(top.GatewayInner, port))
+	top.Client.SendUDP(ports(top.GatewayInner, 20000, 20007)...)
+	for _, addr := range []netip.Addr{top.GatewayClient, top.GatewayInner} {
+		top.Origin.SendUDP(netip.AddrPortFrom(addr, 5004), netip.AddrPortFrom(addr, mmsPort))
 	}
 	for _, p := range plays {
 		playsWhole(t, p, sample)
@@ -65,6 +61,7 @@ func TestNetnsMMS(t *testing.T) {
 			t.Errorf("no stray was counted: %+v", r)
 		}
 	}
+	waitSeen(100, func(p lab.Packet) bool { return p.To.Addr() == top.ClientAddr }, outer)
 	judgeMMSLink(t, top, outer.End(), inner.End())
 	control.End()
 	for _, f := range control.Frames() {
@@ -150,7 +147,7 @@ func TestNetnsMMSLoss(t *testing.T) {
 	if r.Transport != "udp" || r.ResendRequests < 5 || r.FromOrigin.Packets <= uint64(len(long)/1400) {
 		t.Errorf("record: %+v\n%s", r, p.Output())
 	}
-	asks.Wait(5*time.Second, "resend requests", func(frames []lab.Dissected) bool { return len(frames) >= 5 })
+	asks.Wait(recordLimit, "resend requests", func(frames []lab.Dissected) bool { return len(frames) >= 5 })
 	asks.End()
 	// What reaches the origin comes from the flow's own port, which is also where its media go.
 	if i := slices.IndexFunc(asks.Frames(), func(f lab.Dissected) bool {

@@ -48,6 +48,7 @@ func TestTransparentResend(t *testing.T) {
 					t.Errorf("%s\n%s", diff, p.Output())
 				}
 			}
+			waitSeen(5, func(p lab.Packet) bool { return p.To.Addr() != s.ClientAddr }, links...)
 			asked := 0
 			for _, link := range links {
 				for _, packet := range link.End() {
