@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"mediagate/internal/lab"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(lab.Quiet(m)) }
 
 const patience = 20 * time.Second // for what loopback does in microseconds, and a busy machine some seconds later
 

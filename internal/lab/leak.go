@@ -61,12 +61,27 @@ func Leak(t testing.TB) {
 	})
 }
 
+// Quiet runs the tests of a package, which fail if goroutines are left in the
+// end: goleak.VerifyTestMain with more patience. Use it in TestMain:
+// os.Exit(lab.Quiet(m)).
+func Quiet(m *testing.M) int {
+	code := m.Run()
+	if code != 0 {
+		return code
+	}
+	if err := waitGoroutines(); err != nil {
+		fmt.Fprintln(os.Stderr, "lab: goroutines left:", err)
+		return 1
+	}
+	return 0
+}
+
 // waitGoroutines asks goleak, which looks for half a second by itself, until
 // the time to settle is over.
-func waitGoroutines(ignore goleak.Option) error {
+func waitGoroutines(ignore ...goleak.Option) error {
 	deadline := time.Now().Add(settle)
 	for {
-		err := goleak.Find(ignore)
+		err := goleak.Find(ignore...)
 		if err == nil || time.Now().After(deadline) {
 			return err
 		}
