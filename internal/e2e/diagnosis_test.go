@@ -42,17 +42,12 @@ func diagnose(t *testing.T, gw *lab.Gateway, captures string, want diagnosis) {
 	var found []decode.Finding
 	if !lab.Eventually(recordLimit, func() bool {
 		found = findings(t, captures, r.ID)
-		return want.in(found)
+		return slices.ContainsFunc(found, func(f decode.Finding) bool {
+			return f.Code == want.code && strings.Contains(f.Text, want.text)
+		})
 	}) {
 		t.Errorf("decode finds %+v, want %s with %q", found, want.code, want.text)
 	}
-}
-
-// in says whether decode has found what it is to find.
-func (d diagnosis) in(found []decode.Finding) bool {
-	return slices.ContainsFunc(found, func(f decode.Finding) bool {
-		return f.Code == d.code && strings.Contains(f.Text, d.text)
-	})
 }
 
 // played picks the records of players' first steps, not those of clients of the test.
