@@ -159,7 +159,7 @@ func TestCaptureMMS(t *testing.T) {
 	lab.Need(t, "vlc", "tshark")
 	kind := lab.VLC("mmsu")
 	sample := lab.SampleASF(t)
-	from := mmsOrigin(t, lab.Loopback(t), origin.Config{Speed: 2}, sample, fileOf(kind))
+	from := mmsOrigin(t, lab.Loopback(t), origin.Config{}, sample, fileOf(kind))
 	gw, dir := capturing(t, lab.Settings{Protocol: "mms"}, from)
 	p := lab.PlayMMS(t, kind, mmsURL(gw.settings.Listen.Addr(), fileOf(kind)), nil)
 	playsWhole(t, p, sample)

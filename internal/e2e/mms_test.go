@@ -41,7 +41,7 @@ func TestMMSPlayers(t *testing.T) {
 	sample := lab.SampleASF(t)
 	for _, policy := range []string{"least-sessions", "hash-url"} {
 		t.Run(policy, func(t *testing.T) {
-			from := mmsOrigin(t, lab.Loopback(t), origin.Config{Speed: 2}, sample, filesOf(kinds)...)
+			from := mmsOrigin(t, lab.Loopback(t), origin.Config{}, sample, filesOf(kinds)...)
 			gw := mmsProgram(t, lab.Settings{Policy: policy}, from)
 			plays := startAll(t, kinds, gw.Addr.Addr(), nil)
 			for _, p := range plays {

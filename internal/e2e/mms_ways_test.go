@@ -32,7 +32,7 @@ func TestMMSPaths(t *testing.T) {
 // for them, inside the pool.
 func TestMMSRedirect(t *testing.T) {
 	sample, kinds := lab.SampleASF(t), []lab.MMSKind{lab.VLC("mmsu"), lab.VLC("mmst"), lab.FFmpegMMS(), lab.LibMMS("mmst")}
-	two := mmsOrigin(t, lab.Loopback(t), origin.Config{Speed: 2}, sample, filesOf(kinds)...)
+	two := mmsOrigin(t, lab.Loopback(t), origin.Config{}, sample, filesOf(kinds)...)
 	to := map[string]string{}
 	for _, name := range filesOf(kinds) {
 		to["/"+name] = mmsURL(two.Addr.Addr(), name)

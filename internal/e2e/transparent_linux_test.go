@@ -19,14 +19,14 @@ type transparentStage struct {
 }
 
 // newTransparentStage starts two origins in each family and the gateway in
-// front of them, which has a pool of each family.
-func newTransparentStage(t *testing.T, media []byte, names []string, more string) *transparentStage {
+// front of them, which has a pool of each family. flags are the origins'.
+func newTransparentStage(t *testing.T, media []byte, names []string, more string, flags ...string) *transparentStage {
 	t.Helper()
 	s := &transparentStage{Network: lab.NewNetwork(t)}
-	dir := mediaFolder(t, media, names...)
+	flags = append([]string{"--speed", "2", "--dir", mediaFolder(t, media, names...), "--log-level", "debug"}, flags...)
 	for i, host := range s.Origins {
 		for _, addr := range []netip.Addr{s.OriginAddrs[i], s.OriginAddrs6[i]} {
-			s.origins = append(s.origins, lab.StartEmbeddedOrigin(t, addr, host, "--speed", "2", "--dir", dir, "--log-level", "debug"))
+			s.origins = append(s.origins, lab.StartEmbeddedOrigin(t, addr, host, flags...))
 		}
 	}
 	s.gw = lab.StartConfigured(t, s.yaml()+more, s.listen(), s.Gateway)
@@ -104,7 +104,7 @@ func TestTransparent(t *testing.T) {
 	lab.Need(t, "ffmpeg", "gst-launch-1.0", "vlc", "tshark", "nft", "curl")
 	sample := lab.SampleASF(t)
 	kinds := []lab.MMSKind{lab.VLC("mmsu"), lab.VLC("mmst"), lab.FFmpegMMS(), lab.FFmpegMMSH(), lab.VLCHTTP("mmsh")}
-	s := newTransparentStage(t, sample, append(filesOf(kinds), "sample.wmv"), "admin: {listen: \"127.0.0.1:9554\"}\n")
+	s := newTransparentStage(t, sample, append(filesOf(kinds), "sample.wmv"), "admin: {listen: \"127.0.0.1:9554\"}\n", "--speed", "1")
 	links := []*lab.Capture{lab.StartCapture(t, s.Origins[0], lab.HostLink, "udp"), lab.StartCapture(t, s.Origins[1], lab.HostLink, "udp")}
 	for _, at := range []netip.Addr{s.GatewayClient, s.GatewayClient6} {
 		for _, kind := range []lab.PlayerKind{lab.FFmpeg("udp"), lab.FFmpeg("tcp"), lab.GStreamerASF("udp"), lab.GStreamerASF("tcp")} {

@@ -19,7 +19,7 @@ func TestTransparentResend(t *testing.T) {
 	lab.Need(t, "nft", "tshark")
 	const name = "long.wmv"
 	long := lab.LongSampleASF(t)
-	s := newTransparentStage(t, long, []string{name}, "")
+	s := newTransparentStage(t, long, []string{name}, "", "--speed", "1") // a player that is held up loses no more than it can ask for
 	s.Client.LoseUDP(5004, 50)
 	for _, tc := range []struct {
 		scheme, filter string
