@@ -3,15 +3,17 @@ package balancer
 import (
 	"errors"
 	"net/netip"
+	"os"
 	"testing"
 
-	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"mediagate/internal/lab"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(lab.Quiet(m)) }
 
 var errRefused = errors.New("connection refused")
 

@@ -144,10 +144,11 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.watch(ctx, &wg)
 	stop := context.AfterFunc(ctx, func() { _ = g.closeServers() }) // every error is a proxy that was closed already
 	defer stop()
+	served := g.serve()
 	close(g.ready)
 	g.sayEngine()
 	g.log.Info("ready", zap.String("version", g.opt.Version), zap.Any("listening", g.listening()))
-	g.serve()
+	served()
 	cancel()
 	wg.Wait()
 	g.log.Info("stopped")
@@ -164,9 +165,9 @@ func (g *Gateway) watch(ctx context.Context, wg *sync.WaitGroup) {
 	wg.Go(func() { g.seen.run(ctx) })
 }
 
-// serve runs every listener and returns when all have ended.
-func (g *Gateway) serve() {
-	var wg sync.WaitGroup
+// serve runs every listener; what it returns waits until all have ended.
+func (g *Gateway) serve() (served func()) {
+	wg := new(sync.WaitGroup)
 	for _, vs := range g.servers {
 		for _, l := range vs.listeners {
 			wg.Go(func() {
@@ -175,14 +176,16 @@ func (g *Gateway) serve() {
 			})
 		}
 	}
-	wg.Wait()
-	// Sessions outlive their listeners while the gateway drains.
-	for _, vs := range g.servers {
-		<-vs.drained
+	return func() {
+		wg.Wait()
+		// Sessions outlive their listeners while the gateway drains.
+		for _, vs := range g.servers {
+			<-vs.drained
+		}
 	}
 }
 
-// Ready is closed when all listeners are bound.
+// Ready is closed when all listeners are bound and served.
 func (g *Gateway) Ready() <-chan struct{} { return g.ready }
 
 // Shutdown refuses new sessions, lets the present ones run on, and returns when they have ended or ctx is done; what is

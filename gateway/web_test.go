@@ -80,7 +80,7 @@ func get(t *testing.T, c *http.Client, url string) (int, string) {
 func TestWeb(t *testing.T) {
 	g := buildWeb(t, `{name: W, protocol: http, listen: ["127.0.0.150:8080"], pool: p}`)
 	at := g.Addrs()["W"][0].String()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
 	if status, body := get(t, client, "http://"+at+"/a.html"); status != 200 || body != "page /a.html" {
 		t.Errorf("page: %d %q", status, body)
 	}
@@ -101,7 +101,7 @@ func TestWeb(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 	_, _ = io.WriteString(conn, "GET /a HTTP/1.0\r\nx-sessioncookie: 0123456789abcdef\r\nAcc")
 	_, _ = io.WriteString(conn, "ept: application/x-rtsp-tunnelled\r\n\r\n")
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -120,7 +120,7 @@ func TestWebOverTLS(t *testing.T) {
 	if got := commonName(t, at); got != "first.test" {
 		t.Errorf("certificate of %q", got)
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, Timeout: 5 * time.Second}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, Timeout: 20 * time.Second}
 	if status, body := get(t, client, "https://"+at.String()+"/a"); status != 200 || body != "page /a" {
 		t.Errorf("page: %d %q", status, body)
 	}
@@ -227,7 +227,7 @@ func TestSniff(t *testing.T) {
 					_, _ = io.WriteString(far, p)
 				}
 			}()
-			head, what, err := sniff(near, 5*time.Second, 5*time.Second)
+			head, what, err := sniff(near, 20*time.Second, 20*time.Second)
 			if what != tc.want || err != nil {
 				t.Errorf("heard %v, want %v, %v", what, tc.want, err)
 			}

@@ -1,9 +1,10 @@
 package mms
 
 import (
+	"os"
 	"testing"
 
-	"go.uber.org/goleak"
+	"mediagate/internal/lab"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(lab.Quiet(m)) }

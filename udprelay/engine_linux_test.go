@@ -210,11 +210,15 @@ func TestFastConnClosed(t *testing.T) {
 // TestLoopTicks: the figures of a second are told.
 func TestLoopTicks(t *testing.T) {
 	r, f, client, origin := fastFlow(t, Config{Loops: 1})
-	origin.send(rtpPort(f.OriginPair()), packet(1, 1))
-	client.want(rtpPort(f.ClientPair()), packet(1, 1))
+	n := uint16(0)
 	eventually(t, "a loop that was busy", func() bool {
+		for range 20 { // in each second that may be looked at
+			n++
+			origin.send(rtpPort(f.OriginPair()), packet(1, n))
+			client.want(rtpPort(f.ClientPair()), packet(1, n))
+		}
 		l := r.Load().Loops
-		return len(l) == 1 && l[0].Busy > 0 && l[0].Packets == 1 && l[0].Wakeups > 0
+		return len(l) == 1 && l[0].Busy > 0 && l[0].Packets == uint64(n) && l[0].Wakeups > 0
 	})
 	if r.Engine().Name != "fast" || r.Engine().Loops != 1 || r.Engine().Features[0].Name != "receive-trains" {
 		t.Errorf("%+v", r.Engine())

@@ -11,13 +11,23 @@ func (g *stage) arrived(t *testing.T, n uint64) {
 	eventually(t, "the relay has the datagrams", func() bool { return g.f.Stats().FromOrigin.Packets == n })
 }
 
+// hold holds the media without the time after which they go by themselves, which a busy machine lets pass.
+func (g *stage) hold() {
+	for {
+		g.f.Hold()
+		if h := g.f.mms.held.Load(); h != nil && h.timer.Stop() {
+			return
+		}
+	}
+}
+
 // TestHold: what the origin sends waits for Release, in order, and before what comes after it; packet pairs do not wait.
 func TestHold(t *testing.T) {
 	g := newStage(t, newRelay(t, Config{Linger: -1}), newHosts(), 0, 0)
 	to, from := rtpPort(g.f.OriginPair()), rtpPort(g.f.ClientPair())
 	for range 2 {
 		before := g.f.Stats().FromOrigin.Packets
-		g.f.Hold()
+		g.hold()
 		g.f.Hold() // it holds already
 		for i := range uint32(3) {
 			g.origin.send(to, data(i, 2, 4))
@@ -33,9 +43,7 @@ func TestHold(t *testing.T) {
 			g.client.want(from, data(i, 2, 4))
 		}
 		g.client.want(from, data(3, 2, 12))
-		if s := g.f.Stats(); s.ToClient.Packets != before+5 {
-			t.Errorf("%d packets went to the client, want %d", s.ToClient.Packets, before+5)
-		}
+		eventually(t, "what went to the client is counted", func() bool { return g.f.Stats().ToClient.Packets == before+5 })
 	}
 }
 
@@ -59,7 +67,7 @@ func TestHoldEnds(t *testing.T) {
 // TestHoldClosed: what still waits when the flow ends is counted as late, for the record that is written then.
 func TestHoldClosed(t *testing.T) {
 	g := newStage(t, newRelay(t, Config{Linger: time.Minute}), newHosts(), 0, 0)
-	g.f.Hold()
+	g.hold()
 	g.origin.send(rtpPort(g.f.OriginPair()), data(0, 2, 4))
 	g.arrived(t, 1)
 	g.f.Close()

@@ -42,7 +42,7 @@ var demoRows = []demoRow{
 
 // stepPatience is how long a step of the ladder that the gateway refuses may take on a busy machine. No timer of the
 // player's is as short.
-const stepPatience = 3 * time.Second
+const stepPatience = 5 * time.Second
 
 // demoURL is where the gateway serves the sample for a scheme. That of the ladder has no port: each step has its own.
 func demoURL(scheme string, p demoPorts) string {

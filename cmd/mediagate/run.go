@@ -139,8 +139,8 @@ func serve(ctx context.Context, cfg *config.Config, log *zap.Logger, level zap.A
 	}
 	// Room for one signal of each kind that matters; what comes on top says nothing new.
 	signals := make(chan os.Signal, 3)
+	// To the very end: one that comes when all has ended must not be what the exit code tells of.
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
-	defer signal.Stop(signals)
 	return supervise(ctx, g, time.Duration(cfg.Timeouts.Drain), signals, log)
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"strings"
@@ -30,12 +32,18 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// freePort NAME sets the variable to a TCP port that nobody listens on.
+// freePort NAME sets the variable to a TCP port that nobody listens on, of those that the kernel gives nobody who connects meanwhile.
 func freePort(ts *testscript.TestScript, _ bool, args []string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	ts.Check(err)
-	ts.Setenv(args[0], port(l))
-	ts.Check(l.Close())
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 16000+rand.IntN(4000)))
+		if err != nil {
+			continue
+		}
+		ts.Setenv(args[0], port(l))
+		ts.Check(l.Close())
+		return
+	}
+	ts.Fatalf("no free port")
 }
 
 // holdPort NAME listens on a TCP port until the script ends and sets the variable to it.

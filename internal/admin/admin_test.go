@@ -241,7 +241,7 @@ func TestSocket(t *testing.T) {
 	s := New(Config{Gateway: &stage{lacks: ErrFull}, Logger: zap.NewNop()})
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
-	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DialContext: dialUnix(path)}}
+	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DialContext: dialUnix(path)}}
 	resp, err := client.Get("http://localhost/readyz")
 	if err != nil {
 		t.Fatal(err)

@@ -97,13 +97,17 @@ func TestCaptureRTSP(t *testing.T) {
 			ports := []uint16{gw.settings.Listen.Port(), src.Addr.Port()}
 			sound(t, file, ports...)
 			for iface, want := range []uint64{r.ToClient.Packets, r.FromOrigin.Packets} {
-				from := fmt.Sprintf("rtp && frame.interface_id == %d && ip.src == %v", iface, []netip.Addr{gw.settings.Listen.Addr(), src.Addr.Addr()}[iface])
+				from := fmt.Sprintf("(rtp || rtcp) && frame.interface_id == %d && ip.src == %v", iface, []netip.Addr{gw.settings.Listen.Addr(), src.Addr.Addr()}[iface])
 				n := 0
-				for _, line := range dissected(t, file, ports, from, "rtp.seq") {
-					n += 1 + strings.Count(line, ",") // several frames in one segment
+				for _, line := range dissected(t, file, ports, from, "rtp.seq", "rtcp.pt") {
+					media, control, _ := strings.Cut(line, "\t")
+					if media != "" {
+						n += 1 + strings.Count(media, ",") // several frames in one segment
+					}
+					n += strings.Count(control, "200") // each compound packet of a sender begins with its report
 				}
 				if uint64(n) != want {
-					t.Errorf("interface %d: tshark counts %d packets of RTP, the record has %d", iface, n, want)
+					t.Errorf("interface %d: tshark counts %d packets of RTP and RTCP, the record has %d", iface, n, want)
 				}
 			}
 			if got := dissected(t, file, ports, "rtsp.method == \"PLAY\"", "frame.interface_name"); strings.Join(got, " ") != "client origin" {
@@ -155,7 +159,7 @@ func TestCaptureMMS(t *testing.T) {
 	lab.Need(t, "vlc", "tshark")
 	kind := lab.VLC("mmsu")
 	sample := lab.SampleASF(t)
-	from := mmsOrigin(t, lab.Loopback(t), origin.Config{Speed: 2}, sample, fileOf(kind))
+	from := mmsOrigin(t, lab.Loopback(t), origin.Config{}, sample, fileOf(kind))
 	gw, dir := capturing(t, lab.Settings{Protocol: "mms"}, from)
 	p := lab.PlayMMS(t, kind, mmsURL(gw.settings.Listen.Addr(), fileOf(kind)), nil)
 	playsWhole(t, p, sample)

@@ -52,6 +52,7 @@ func TestChurn(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.rests(t)
+	lab.Eventually(recordLimit, func() bool { return len(lab.Records(t, g.settings.Records)) >= count })
 	if n := len(lab.Records(t, g.settings.Records)); n != count {
 		t.Errorf("%d records of %d sessions", n, count)
 	}

@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,15 +50,29 @@ func TestNetnsDiagnosis(t *testing.T) {
 		w.settings.Listen = netip.AddrPortFrom(n.GatewayClient, uint16(8554+i))
 		w.settings.Nodes, w.settings.Captures = []lab.Node{node("origin", origin.Addr)}, w.dir
 		w.gw = lab.StartGateway(t, w.settings, n.Gateway)
-		w.p = lab.Play(t, lab.GStreamer("udp"), w.gw.URL(origin.Path()), n.Client)
+		w.p = lab.Play(t, lab.Patient(lab.GStreamer("udp"), 6*time.Second), w.gw.URL(origin.Path()), n.Client)
 	}
-	// GStreamer reports each five seconds what it lost, whether it can show a
-	// picture of the rest or not.
-	time.Sleep(12 * time.Second)
-	for i := range ways {
-		ways[i].p.End()
+	// Those that get nothing give up. One that does reports each five seconds what
+	// it lost, whether it can show a picture of the rest or not.
+	for _, w := range ways[1:] {
+		w.p.WaitExit(playLimit)
 	}
+	lab.Eventually(playLimit, func() bool { return reportedLoss(t, ways[0].dir) >= 20 })
+	ways[0].p.End()
 	for _, w := range ways {
 		t.Run(w.name, func(t *testing.T) { diagnose(t, w.gw, w.dir, w.want) })
 	}
+}
+
+// reportedLoss is how many packets the client of the only session has said that it lost, as decode reads it.
+func reportedLoss(t *testing.T, dir string) (most int) {
+	t.Helper()
+	for _, f := range findings(t, dir, "") {
+		n := 0
+		if _, rest, ok := strings.Cut(f.Text, "the client reports "); ok {
+			_, _ = fmt.Sscan(rest, &n)
+		}
+		most = max(most, n)
+	}
+	return most
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"mediagate/internal/decode"
 	"mediagate/internal/lab"
@@ -54,7 +55,7 @@ func played(r lab.Record) bool {
 	return r.Requests > 0 && len(r.Ladder) == 0 && (strings.HasPrefix(r.UserAgent, "Lavf") || strings.HasPrefix(r.UserAgent, "GStreamer"))
 }
 
-// findings are decode's of the capture of a session, none while it is not there.
+// findings are decode's of the capture of a session, or of the only one, none while it is not there.
 func findings(t *testing.T, dir, id string) []decode.Finding {
 	t.Helper()
 	files, _ := filepath.Glob(filepath.Join(dir, "*"+id+"*.pcapng")) // the pattern is sound
@@ -102,7 +103,7 @@ func TestDiagnosis(t *testing.T) {
 			t.Parallel()
 			mute := lab.StartScriptOrigin(t, lab.Loopback(t), lab.Script{At: "none", Mute: true})
 			gw, dir := told(t, lab.Settings{}, node("mute", mute.Addr))
-			lab.Play(t, lab.GStreamer("udp"), gw.URL("a"), nil).WaitExit(playLimit) // it waits for five seconds
+			lab.Play(t, lab.Patient(lab.GStreamer("udp"), 8*time.Second), gw.URL("a"), nil).WaitExit(playLimit)
 			diagnose(t, gw, dir, diagnosis{"oT", "origin-silent", "origin mute sent nothing for ", "no-media", "not one packet"})
 		})
 		t.Run("origin dead", func(t *testing.T) {
@@ -147,6 +148,7 @@ func TestDiagnosis(t *testing.T) {
 			p := lab.Play(t, lab.FFmpeg("udp"), gw.URL(sample.Path()), nil)
 			p.WaitFrames(10, 10, playLimit)
 			strangers(t, 24010, 24017)
+			p.WaitMore(25, playLimit) // by then its flows have judged them
 			p.End()
 			diagnose(t, gw, dir, diagnosis{"-T", "stranger", "from strangers were refused", "unnegotiated-address", "the media was to come from"})
 		})

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -92,9 +93,10 @@ func TestDoctor(t *testing.T) {
 	if got := s.Gateway.Run("nft", "list", "ruleset"); !strings.Contains(got, "table inet mediagate") {
 		t.Errorf("the gateway's rules are gone: %s", got)
 	}
-	// The gateway puts it back, but not at once.
+	s.gw.Signal(syscall.SIGSTOP) // or it would put back what is missing
 	s.Gateway.Run("ip", "rule", "del", "priority", "5004")
 	code, all = s.doctor(t, s.yaml()+small)
+	s.gw.Signal(syscall.SIGCONT)
 	judgeDoctor(t, code, all, "rules", "policy rule of priority 5004 (IPv4) is not there", "ip -4 rule add fwmark 0x6d67 lookup 5004")
 }
 

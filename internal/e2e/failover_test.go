@@ -71,17 +71,21 @@ func diedOn(t *testing.T, gw *lab.Gateway, name string, want int) {
 	}
 }
 
+// slow are time-outs of the gateway that nobody can take for a machine that is busy: what waits for one does not end "at once".
+func unhurried() map[string]string { return map[string]string{"connect": "20s", "response": "20s"} }
+
+// atOnce is how long what waits for nothing may take on a busy machine.
+const atOnce = 8 * time.Second
+
 // TestNoOrigin: with no origin left the answer is 503, at once.
 func TestNoOrigin(t *testing.T) {
-	gw := program(t, lab.Settings{}, node("gone", lab.FreePort(t, lab.Loopback(t))))
+	gw := program(t, lab.Settings{Timeouts: unhurried()}, node("gone", lab.FreePort(t, lab.Loopback(t))))
 	start := time.Now()
 	reply := lab.Dial(t, gw.Addr).Do("DESCRIBE", gw.URL("test"))
 	if reply.Status != 503 {
 		t.Errorf("DESCRIBE without an origin: %d, want 503", reply.Status)
 	}
-	if took := time.Since(start); took > 2*time.Second {
-		t.Errorf("the refusal took %v", took)
-	}
+	within(t, "the refusal", time.Since(start), atOnce)
 }
 
 // TestOriginKilled: an origin's process is killed while it plays; the session's
@@ -114,17 +118,17 @@ func TestPortsExhausted(t *testing.T) {
 	first := lab.Play(t, lab.FFmpeg("udp"), gw.URL("test"), nil)
 	first.WaitFrames(10, 10, playLimit)
 	start := time.Now()
-	second := lab.Play(t, lab.FFmpeg("any"), gw.URL("test"), nil)
+	second := lab.Play(t, lab.Patient(lab.FFmpeg("any"), 20*time.Second), gw.URL("test"), nil)
 	second.WaitFrames(10, 10, playLimit)
 	second.End()
 	r := lab.WaitRecord(t, gw.Records, recordLimit, since(start))
-	if r.Transport != "interleaved" || r.End != "-T" || *r.FirstMedia > 2 {
+	if r.Transport != "interleaved" || r.End != "-T" || *r.FirstMedia > atOnce.Seconds() {
 		t.Errorf("record: %+v", r)
 	}
 	first.End()
 	url := gw.URL("test")
 	// The ports serve again when they have lingered.
-	if !lab.Eventually(recordLimit, func() bool {
+	if !lab.Eventually(playLimit, func() bool {
 		c := lab.Dial(t, gw.Addr)
 		defer func() { _ = c.Close() }()
 		c.Do("DESCRIBE", url, "Accept: application/sdp")

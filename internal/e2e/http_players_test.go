@@ -81,7 +81,7 @@ func TestHTTPPlayersOriginKilled(t *testing.T) {
 	lab.NeedRoot(t)
 	kinds := lab.HTTPPlayers()
 	dir := mediaFolder(t, lab.SampleASF(t), filesOf(kinds)...)
-	from := lab.StartEmbeddedOrigin(t, lab.Loopback(t), nil, "--dir", dir)
+	from := lab.StartEmbeddedOrigin(t, lab.Loopback(t), nil, "--speed", "0.3", "--dir", dir) // it is to be alive when the last one has begun
 	gw := webProgram(t, lab.Services{}, lab.ServiceNode{Name: "doomed", Addr: from.Addr})
 	plays := startEach(t, kinds, gw.Addr.Addr())
 	from.Kill()

@@ -36,7 +36,7 @@ func TestLadderTwoOrigins(t *testing.T) {
 	if landed != "rtspt" || first <= 0 {
 		t.Errorf("UDP refused: landed on %q\n%s", landed, output)
 	}
-	within(t, "the step that policy leaves", first, 2*time.Second)
+	within(t, "the step that policy leaves", first, ladderNoWait)
 
 	top.Client.Run("nft", "add table inet ladder; add chain inet ladder in { type filter hook input priority 0; }; "+
 		"add chain inet ladder out { type filter hook output priority 0; }; "+

@@ -10,6 +10,10 @@ import (
 	"mediagate/internal/lab"
 )
 
+// ladderNoWait is how long a way down may take on which no step is waited for: less than the five and more seconds that the built-in
+// player waits for a header over UDP, the eight for media, and the ten for all else.
+const ladderNoWait = 5 * time.Second
+
 // ladderStage runs the embedded origin and a gateway that has all three
 // protocols, and makes a table for what is refused on the client's host and on
 // the origin's. flags are the origin's.
@@ -23,6 +27,7 @@ func ladderStage(t *testing.T, top *lab.Topology, flags ...string) *lab.Gateway 
 		fmt.Fprintf(&yaml, "  - {name: %s, protocol: %s, listen: [%q], pool: origins}\n", p, p, netip.AddrPortFrom(top.GatewayClient, lab.UsualPort(p)))
 	}
 	fmt.Fprintf(&yaml, "pools:\n  - name: origins\n    nodes:\n      - {name: wms, address: %s, ports: {rtsp: 554, mms: 1755, http: 80}}\n", from.Addr)
+	yaml.WriteString("timeouts: {connect: 20s, response: 20s}\n") // as unhurried says
 	for _, host := range []*lab.Host{top.Client, top.Origin} {
 		host.Run("nft", "add table inet ladder; add chain inet ladder in { type filter hook input priority 0; }; "+
 			"add chain inet ladder out { type filter hook output priority 0; }")
@@ -40,9 +45,9 @@ func TestLadderRollover(t *testing.T) {
 		name, rules, plays string
 		most               time.Duration // to the first packet
 	}{
-		{"nothing", "", "rtspu", 5 * time.Second},
-		{"554 refused", "add rule inet ladder out tcp dport 554 reject with tcp reset", "mmsu", 5 * time.Second},
-		{"554 and 1755 refused", "add rule inet ladder out tcp dport { 554, 1755 } reject with tcp reset", "http", 5 * time.Second},
+		{"nothing", "", "rtspu", ladderNoWait},
+		{"554 refused", "add rule inet ladder out tcp dport 554 reject with tcp reset", "mmsu", ladderNoWait},
+		{"554 and 1755 refused", "add rule inet ladder out tcp dport { 554, 1755 } reject with tcp reset", "http", ladderNoWait},
 		{"UDP dropped", "add rule inet ladder in meta l4proto udp drop", "rtspt", 15 * time.Second},
 		{"554 refused, UDP dropped", "add rule inet ladder out tcp dport 554 reject with tcp reset; " +
 			"add rule inet ladder in meta l4proto udp drop", "mmst", 15 * time.Second},

@@ -66,7 +66,7 @@ func filesOf(kinds []lab.MMSKind) []string {
 // startAll starts players of one server at the same time, each on its own file,
 // but for one thing: a player over UDP is started first and let begin. What
 // comes while a busy machine does not let it read is lost for it, and no player
-// of ours asks again.
+// of ours asks again; at the usual speed a buffer has room for some seconds.
 func startAll(t *testing.T, kinds []lab.MMSKind, at netip.Addr, host *lab.Host) []*lab.MMSPlay {
 	t.Helper()
 	var plays []*lab.MMSPlay

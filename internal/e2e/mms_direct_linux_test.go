@@ -27,7 +27,7 @@ var (
 func TestMMSPlayersDirect(t *testing.T) {
 	addr, sample, kinds := lab.Loopback(t), lab.SampleASF(t), lab.MMSPlayers()
 	d := lab.StartDissection(t, nil, "lo", "host "+addr.String())
-	mmsOrigin(t, addr, origin.Config{Speed: 2}, sample, filesOf(kinds)...)
+	mmsOrigin(t, addr, origin.Config{}, sample, filesOf(kinds)...)
 	plays := startAll(t, kinds, addr, nil)
 	for _, p := range plays {
 		t.Run(p.Kind.Name, func(t *testing.T) { playsWhole(t, p, sample) })

@@ -14,11 +14,11 @@ import (
 // by the clock of a capture, and gives up; its mms plays over TCP.
 func TestMMSUDPRefused(t *testing.T) {
 	sample := lab.SampleASF(t)
-	gw := mmsProgram(t, lab.Settings{NoUDP: true}, mmsOrigin(t, lab.Loopback(t), origin.Config{Speed: 4}, nil))
+	gw := mmsProgram(t, lab.Settings{NoUDP: true, Timeouts: unhurried()}, mmsOrigin(t, lab.Loopback(t), origin.Config{Speed: 4}, nil))
 	addr := gw.Addr.Addr()
 	d := lab.StartDissection(t, nil, "lo", "host "+addr.String())
 	p := lab.PlayMMS(t, lab.VLC("mmsu"), mmsURL(addr, "sample.wmv"), nil)
-	p.WaitExit(5 * time.Second)
+	p.WaitExit(playLimit)
 	if n := len(p.Written()); n > 0 {
 		t.Errorf("%d bytes were written", n)
 	}
@@ -40,7 +40,7 @@ func TestMMSUDPRefused(t *testing.T) {
 		return asked > 0 && told > 0
 	})
 	d.End()
-	within(t, "the refusal of UDP", told-asked, 200*time.Millisecond)
+	within(t, "the refusal of UDP", told-asked, atOnce)
 	for _, f := range d.Frames() {
 		if f.Malformed || f.UDP {
 			t.Errorf("frame: %+v", f)

@@ -41,7 +41,7 @@ func TestMMSPlayers(t *testing.T) {
 	sample := lab.SampleASF(t)
 	for _, policy := range []string{"least-sessions", "hash-url"} {
 		t.Run(policy, func(t *testing.T) {
-			from := mmsOrigin(t, lab.Loopback(t), origin.Config{Speed: 2}, sample, filesOf(kinds)...)
+			from := mmsOrigin(t, lab.Loopback(t), origin.Config{}, sample, filesOf(kinds)...)
 			gw := mmsProgram(t, lab.Settings{Policy: policy}, from)
 			plays := startAll(t, kinds, gw.Addr.Addr(), nil)
 			for _, p := range plays {
@@ -97,7 +97,7 @@ func TestMMSSeek(t *testing.T) {
 func TestMMSOriginKilled(t *testing.T) {
 	kinds := []lab.MMSKind{lab.VLC("mmsu"), lab.VLC("mmst"), lab.MPlayerMMS("mmst"), lab.LibMMS("mmst")}
 	dir := mediaFolder(t, lab.SampleASF(t), filesOf(kinds)...)
-	from := lab.StartEmbeddedOrigin(t, lab.Loopback(t), nil, "--dir", dir)
+	from := lab.StartEmbeddedOrigin(t, lab.Loopback(t), nil, "--speed", "0.5", "--dir", dir) // it is to be alive when the last one plays
 	gw := mmsProgram(t, lab.Settings{}, node("doomed", netip.AddrPortFrom(from.Addr, mmsPort)))
 	plays := startAll(t, kinds, gw.Addr.Addr(), nil)
 	for _, p := range plays {

@@ -32,7 +32,7 @@ func TestMMSPaths(t *testing.T) {
 // for them, inside the pool.
 func TestMMSRedirect(t *testing.T) {
 	sample, kinds := lab.SampleASF(t), []lab.MMSKind{lab.VLC("mmsu"), lab.VLC("mmst"), lab.FFmpegMMS(), lab.LibMMS("mmst")}
-	two := mmsOrigin(t, lab.Loopback(t), origin.Config{Speed: 2}, sample, filesOf(kinds)...)
+	two := mmsOrigin(t, lab.Loopback(t), origin.Config{}, sample, filesOf(kinds)...)
 	to := map[string]string{}
 	for _, name := range filesOf(kinds) {
 		to["/"+name] = mmsURL(two.Addr.Addr(), name)
@@ -76,7 +76,7 @@ func TestMMSNodesDown(t *testing.T) {
 	} {
 		t.Run(bad.Name, func(t *testing.T) {
 			gw := mmsProgram(t, lab.Settings{Policy: "round-robin", Monitor: "{interval: 0s}",
-				Timeouts: map[string]string{"response": "1s"}}, bad, good)
+				Timeouts: map[string]string{"response": "5s"}}, bad, good)
 			for range 2 { // one of them comes to the bad node first
 				playsWhole(t, lab.PlayMMS(t, lab.VLC("mmst"), mmsURL(gw.Addr.Addr(), "sample.wmv"), nil), sample)
 			}
@@ -91,14 +91,14 @@ func TestMMSNodesDown(t *testing.T) {
 // TestMMSMissing: a file that is not there and a gateway without an origin end
 // each player that looks at answers, and leave a record that says who refused.
 func TestMMSMissing(t *testing.T) {
-	empty := mmsProgram(t, lab.Settings{}, node("gone", netip.AddrPortFrom(lab.Loopback(t), mmsPort)))
-	full := mmsProgram(t, lab.Settings{}, mmsOrigin(t, lab.Loopback(t), origin.Config{}, nil))
+	empty := mmsProgram(t, lab.Settings{Timeouts: unhurried()}, node("gone", netip.AddrPortFrom(lab.Loopback(t), mmsPort)))
+	full := mmsProgram(t, lab.Settings{Timeouts: unhurried()}, mmsOrigin(t, lab.Loopback(t), origin.Config{}, nil))
 	for _, gw := range []*lab.Gateway{empty, full} {
 		for _, kind := range []lab.MMSKind{lab.VLC("mmsu"), lab.VLC("mmst"), lab.FFmpegMMS(), lab.LibMMS("mmst")} {
 			start := time.Now()
 			p := lab.PlayMMS(t, kind, mmsURL(gw.Addr.Addr(), fileOf(kind)), nil)
 			p.WaitExit(playLimit)
-			within(t, kind.Name, time.Since(start), 5*time.Second)
+			within(t, kind.Name, time.Since(start), atOnce)
 			r := lab.WaitRecord(t, gw.Records, recordLimit, func(r lab.Record) bool { return r.Start.After(start) })
 			if r.Why == "" || r.FirstMedia != nil || r.End[0] == '-' {
 				t.Errorf("%s: record: %+v", kind.Name, r)

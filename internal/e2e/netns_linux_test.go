@@ -34,13 +34,18 @@ func TestNetns(t *testing.T) {
 		p.WaitFrames(40, 40, playLimit)
 	}
 	// A sender's first report comes after some seconds, when it likes (RFC 3550,
-	// section 6.2).
-	lab.Eventually(playLimit, func() bool {
-		return slices.ContainsFunc(capture.Packets(), func(p lab.Packet) bool { return p.From == netip.AddrPortFrom(top.GatewayClient, 5005) })
-	})
+	// section 6.2); and tshark is late.
+	from := func(port uint16) func(lab.Packet) bool {
+		return func(p lab.Packet) bool { return p.From == netip.AddrPortFrom(top.GatewayClient, port) }
+	}
+	waitSeen(200, from(5004), capture)
+	waitSeen(1, from(5005), capture)
 	// Two sessions of two medias: four pairs towards the origin.
 	open := expectSockets(t, top, listen, 8)
 	inject(top)
+	for _, p := range players {
+		p.WaitMore(25, playLimit) // by then its flows have judged the strays
+	}
 	for _, p := range players {
 		p.End()
 	}
@@ -74,13 +79,31 @@ func judgeRecords(t *testing.T, gw *lab.Gateway, start time.Time) {
 // host that did not negotiate it: the origin to the client's pair, the client
 // to the first ports of the origin's legs.
 func inject(top *lab.Topology) {
-	for port := uint16(5004); port <= 5005; port++ {
-		top.Origin.SendUDP(netip.AddrPortFrom(top.GatewayClient, port))
-		top.Origin.SendUDP(netip.AddrPortFrom(top.GatewayInner, port))
+	top.Origin.SendUDP(append(ports(top.GatewayClient, 5004, 5005), ports(top.GatewayInner, 5004, 5005)...)...)
+	top.Client.SendUDP(ports(top.GatewayInner, 20000, 20007)...)
+}
+
+// ports are those of an address.
+func ports(addr netip.Addr, first, last uint16) (all []netip.AddrPort) {
+	for port := first; port <= last; port++ {
+		all = append(all, netip.AddrPortFrom(addr, port))
 	}
-	for port := uint16(20000); port < 20008; port++ {
-		top.Client.SendUDP(netip.AddrPortFrom(top.GatewayInner, port))
-	}
+	return all
+}
+
+// waitSeen waits until captures together have seen n datagrams that match; who judges them afterwards says what is missing.
+func waitSeen(n int, match func(lab.Packet) bool, captures ...*lab.Capture) {
+	lab.Eventually(playLimit, func() bool {
+		seen := 0
+		for _, c := range captures {
+			for _, p := range c.Packets() {
+				if match(p) {
+					seen++
+				}
+			}
+		}
+		return seen >= n
+	})
 }
 
 // expectSockets checks what is open on the gateway: the control port, the one

@@ -29,9 +29,8 @@ type slow struct {
 func slowOrigin(t *testing.T) slow {
 	t.Helper()
 	o := slow{addr: lab.Loopback(t)}
-	for _, port := range []*uint16{&o.rtsp, &o.mms, &o.http} {
-		*port = lab.FreePort(t, o.addr).Port()
-	}
+	ports := lab.FreePorts(t, o.addr, 3)
+	o.rtsp, o.mms, o.http = ports[0].Port(), ports[1].Port(), ports[2].Port()
 	ready := make(chan struct{}, 1) // it says it once
 	p := lab.Start(t, lab.Command{
 		Path: lab.Binary(t),

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,15 +112,15 @@ func newSoak(t *testing.T, life time.Duration) *soak {
 	lab.Leak(t)
 	origin, addr := slowOrigin(t), lab.Loopback(t)
 	s := &soak{t: t, life: life, ports: map[string]uint16{}}
-	settings := lab.Settings{Listen: lab.FreePort(t, addr), Records: filepath.Join(t.TempDir(), "sessions.jsonl")}
+	places := lab.FreePorts(t, addr, 3)
+	settings := lab.Settings{Listen: places[0], Records: filepath.Join(t.TempDir(), "sessions.jsonl")}
 	var b strings.Builder
 	fmt.Fprintf(&b, "sessions: {log: %q}\nlimits: {connections: 100000}\nviewers: {window: 1s}\n", settings.Records)
 	// The machine is busy with players and origin too, and being slow is no fault here.
 	b.WriteString("timeouts: {connect: 20s, response: 30s}\nvirtual_servers:\n")
-	for _, protocol := range []string{"rtsp", "mms", "http"} {
-		at := cmp.Or(map[string]netip.AddrPort{"rtsp": settings.Listen}[protocol], lab.FreePort(t, addr))
-		fmt.Fprintf(&b, "  - {name: %s, protocol: %s, listen: [%q], pool: origins, affinity: 1s}\n", protocol, protocol, at)
-		s.ports[protocol[:3]] = at.Port()
+	for i, protocol := range []string{"rtsp", "mms", "http"} {
+		fmt.Fprintf(&b, "  - {name: %s, protocol: %s, listen: [%q], pool: origins, affinity: 1s}\n", protocol, protocol, places[i])
+		s.ports[protocol[:3]] = places[i].Port()
 	}
 	b.WriteString("pools:\n  - name: origins\n    monitor: {interval: 0s}\n    nodes:\n")
 	fmt.Fprintf(&b, "      - {name: wms, address: %s, ports: {rtsp: %d, mms: %d, http: %d}}\n", origin.addr, origin.rtsp, origin.mms, origin.http)

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"mediagate/internal/lab"
 )
@@ -24,7 +23,7 @@ func TestTransparentRefuses(t *testing.T) {
 	}
 	s.Origins[0].SendUDP(netip.AddrPortFrom(s.ClientAddr, 6970))
 	for _, want := range []string{`"reason": "icmp", "from": "10.99.2.2:0", "to": "10.99.1.2:0"`, `"reason": "udp", "from": "10.99.2.2:`} {
-		if !lab.Eventually(5*time.Second, func() bool { return strings.Contains(s.gw.Output(), want) }) {
+		if !lab.Eventually(recordLimit, func() bool { return strings.Contains(s.gw.Output(), want) }) {
 			t.Errorf("the log does not say %s", want)
 		}
 	}
@@ -34,7 +33,7 @@ func TestTransparentRefuses(t *testing.T) {
 	}
 	// A firewall that is loaded anew takes them away; they come back.
 	s.Gateway.Run("nft", "flush", "ruleset")
-	if !lab.Eventually(20*time.Second, func() bool { return strings.Contains(rules(), "table inet mediagate") }) {
+	if !lab.Eventually(playLimit, func() bool { return strings.Contains(rules(), "table inet mediagate") }) {
 		t.Error("the rules do not come back")
 	}
 	if code := s.gw.Stop(syscall.SIGTERM); code != 0 {

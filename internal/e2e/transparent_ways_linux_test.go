@@ -19,7 +19,7 @@ func TestTransparentResend(t *testing.T) {
 	lab.Need(t, "nft", "tshark")
 	const name = "long.wmv"
 	long := lab.LongSampleASF(t)
-	s := newTransparentStage(t, long, []string{name}, "")
+	s := newTransparentStage(t, long, []string{name}, "", "--speed", "1") // a player that is held up loses no more than it can ask for
 	s.Client.LoseUDP(5004, 50)
 	for _, tc := range []struct {
 		scheme, filter string
@@ -48,6 +48,7 @@ func TestTransparentResend(t *testing.T) {
 					t.Errorf("%s\n%s", diff, p.Output())
 				}
 			}
+			waitSeen(5, func(p lab.Packet) bool { return p.To.Addr() != s.ClientAddr }, links...)
 			asked := 0
 			for _, link := range links {
 				for _, packet := range link.End() {

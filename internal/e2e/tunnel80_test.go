@@ -18,8 +18,9 @@ func TestTunnel80(t *testing.T) {
 	// 127.0.0.1 and no other: see sources.
 	home := netip.MustParseAddr("127.0.0.1")
 	gst := lab.StartGstOrigin(t, lab.GstOptions{Addr: home})
-	web, err := origin.New(origin.Config{Listen: lab.FreePort(t, home), Media: lab.FreePair(t, home),
-		HTTP: lab.FreePort(t, home), Pages: map[string]string{"/index.html": "<html></html>\n"}})
+	places := lab.FreePorts(t, home, 2)
+	web, err := origin.New(origin.Config{Listen: places[0], Media: lab.FreePair(t, home),
+		HTTP: places[1], Pages: map[string]string{"/index.html": "<html></html>\n"}})
 	if err != nil {
 		t.Fatal(err)
 	}

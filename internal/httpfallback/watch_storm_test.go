@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,10 +30,11 @@ func TestWatchStorm(t *testing.T) {
 	})
 	w := newWorld(t, func(c *Config) { c.Linger, c.Interim = 5*time.Millisecond, time.Millisecond }, o.addr)
 	var players, watcher sync.WaitGroup
+	var hit atomic.Bool // one was killed: the players wait for who kills, should he be held up
 	for n := range 8 {
 		random := rand.New(rand.NewPCG(7, uint64(n)))
 		players.Go(func() {
-			for range 40 {
+			for i := 0; i < 40 || !hit.Load() && i < 4000; i++ {
 				conn := w.dial()
 				_, _ = io.WriteString(conn, requestOf("GET", fmt.Sprint("/", random.IntN(2)), fmt.Sprintf("Pragma: xClientGUID={%d}", random.IntN(4))))
 				_, _ = io.CopyN(io.Discard, conn, random.Int64N(1<<20)) // it may be killed meanwhile
@@ -56,6 +58,7 @@ func TestWatchStorm(t *testing.T) {
 				}
 				if random.IntN(8) == 0 && w.proxy.Kill(r.ID, "a test") {
 					killed[r.ID] = true
+					hit.Store(true)
 				}
 			}
 		}

@@ -160,7 +160,7 @@ func (w *world) dial() net.Conn {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(30 * time.Second))
 	w.t.Cleanup(func() { conn.Close() })
 	return conn
 }
@@ -183,7 +183,7 @@ func (w *world) ask(request string) string {
 // ended waits for n records and returns them.
 func (w *world) ended(n int) []*sessionlog.Record {
 	w.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for {
 		w.mu.Lock()
 		got := append([]*sessionlog.Record(nil), w.records...)
@@ -210,7 +210,7 @@ func (w *world) over() []*sessionlog.Record {
 // eventually waits for a condition.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); <-time.After(2 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); !ok(); <-time.After(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("never: ", what)
 		}

@@ -35,12 +35,21 @@ func Loopback(t testing.TB) netip.Addr {
 // FreePort gives a TCP port of addr that was free a moment ago.
 func FreePort(t testing.TB, addr netip.Addr) netip.AddrPort {
 	t.Helper()
-	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(addr, 0)))
-	if err != nil {
-		t.Fatalf("lab: free port of %s: %v", addr, err)
+	return FreePorts(t, addr, 1)[0]
+}
+
+// FreePorts gives several: one that is asked for by itself may be the one that was given before.
+func FreePorts(t testing.TB, addr netip.Addr, n int) (all []netip.AddrPort) {
+	t.Helper()
+	for range n {
+		l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(addr, 0)))
+		if err != nil {
+			t.Fatalf("lab: free port of %s: %v", addr, err)
+		}
+		defer func() { _ = l.Close() }()
+		all = append(all, l.Addr().(*net.TCPAddr).AddrPort())
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).AddrPort()
+	return all
 }
 
 // FreePair gives an even UDP port of addr that was free a moment ago, like the

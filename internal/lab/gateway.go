@@ -134,7 +134,7 @@ func Binary(t testing.TB) string {
 }
 
 // StartGateway writes the configuration, runs "mediagate run" with it, in a
-// namespace if host is not nil, and waits until it listens. At the end of the
+// namespace if host is not nil, and waits until it is ready. At the end of the
 // test it must stop on SIGTERM with exit code 0.
 func StartGateway(t testing.TB, s Settings, host *Host) *Gateway {
 	t.Helper()
@@ -155,7 +155,7 @@ func runGateway(t testing.TB, g *Gateway, yaml string, host *Host) *Gateway {
 		t.Fatalf("lab: write configuration: %v", err)
 	}
 	g.Proc = Start(t, Command{Path: Binary(t), Args: []string{"run", "-c", file}, Host: host})
-	waitListen(t, g.Proc, g.Addr)
+	g.waitReady(t)
 	t.Cleanup(func() {
 		// The first signal drains; the second ends what a test left running.
 		g.Signal(syscall.SIGTERM)
@@ -173,6 +173,19 @@ func runGateway(t testing.TB, g *Gateway, yaml string, host *Host) *Gateway {
 	return g
 }
 
+// waitReady waits until the program says that it is ready: the first of its addresses may be bound long before the last,
+// and what it says of itself at the start is written by then.
+func (g *Gateway) waitReady(t testing.TB) {
+	t.Helper()
+	ready := func() bool {
+		said := g.Output()
+		return strings.Contains(said, "\tready\t") || strings.Contains(said, `"msg":"ready"`)
+	}
+	if !Eventually(startLimit, func() bool { return ready() || g.ended() }) || !ready() {
+		t.Fatalf("lab: %s is not ready at %s\n%s", g.name, g.Addr, g.Output())
+	}
+}
+
 // URL is the address of a path at the gateway.
 func (g *Gateway) URL(path string) string { return URL(g.Addr, path) }
 
@@ -188,15 +201,7 @@ func waitListen(t testing.TB, p *Proc, at netip.AddrPort) {
 		data, err := os.ReadFile(table)
 		return err == nil && strings.Contains(string(data), want)
 	}
-	ended := func() bool {
-		select {
-		case <-p.Done():
-			return true
-		default:
-			return false
-		}
-	}
-	Eventually(20*time.Second, func() bool { return listens() || ended() })
+	Eventually(startLimit, func() bool { return listens() || p.ended() })
 	if !listens() {
 		t.Fatalf("lab: %s does not listen at %s\n%s", p.name, at, p.Output())
 	}

@@ -11,8 +11,9 @@ import (
 )
 
 // settle is how long what a test ended may take to be gone: the kernel closes
-// sockets of ended processes and goroutines return a little after Close.
-const settle = 5 * time.Second
+// sockets of ended processes and goroutines return a little after Close, on a
+// busy machine some seconds after it.
+const settle = 15 * time.Second
 
 // Snapshot is what a test process has running and open at a moment.
 type Snapshot struct {
@@ -35,7 +36,7 @@ func Take() Snapshot {
 	return Snapshot{ignore: goleak.IgnoreCurrent(), descriptors: Descriptors(os.Getpid())}
 }
 
-// Check waits up to five seconds for everything that was not there when the
+// Check waits for everything that was not there when the
 // snapshot was made to be gone, and fails the test if something stays.
 func (s Snapshot) Check(t testing.TB) {
 	t.Helper()
@@ -60,12 +61,27 @@ func Leak(t testing.TB) {
 	})
 }
 
+// Quiet runs the tests of a package, which fail if goroutines are left in the
+// end: goleak.VerifyTestMain with more patience. Use it in TestMain:
+// os.Exit(lab.Quiet(m)).
+func Quiet(m *testing.M) int {
+	code := m.Run()
+	if code != 0 {
+		return code
+	}
+	if err := waitGoroutines(); err != nil {
+		fmt.Fprintln(os.Stderr, "lab: goroutines left:", err)
+		return 1
+	}
+	return 0
+}
+
 // waitGoroutines asks goleak, which looks for half a second by itself, until
 // the time to settle is over.
-func waitGoroutines(ignore goleak.Option) error {
+func waitGoroutines(ignore ...goleak.Option) error {
 	deadline := time.Now().Add(settle)
 	for {
-		err := goleak.Find(ignore)
+		err := goleak.Find(ignore...)
 		if err == nil || time.Now().After(deadline) {
 			return err
 		}
@@ -83,7 +99,7 @@ func Descriptors(pid int) int {
 }
 
 // WaitDescriptors waits until a process has at most limit descriptors, and
-// says what is open if it does not come to that within five seconds.
+// says what is open if it does not come to that.
 func WaitDescriptors(pid, limit int) error {
 	if Eventually(settle, func() bool { return Descriptors(pid) <= limit }) {
 		return nil

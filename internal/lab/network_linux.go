@@ -159,8 +159,7 @@ func inside(path string, f func()) error {
 }
 
 // StartConfigured runs the program like StartGateway with a whole configuration,
-// to which it adds the path of the session records, and waits until it listens at
-// an IPv4 address.
+// to which it adds the path of the session records. listen is the Addr to be.
 func StartConfigured(t testing.TB, yaml string, listen netip.AddrPort, host *Host) *Gateway {
 	t.Helper()
 	g := &Gateway{Addr: listen, Records: filepath.Join(t.TempDir(), "sessions.jsonl")}

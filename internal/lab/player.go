@@ -2,6 +2,7 @@ package lab
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -84,6 +85,20 @@ func InTLS(gstreamer PlayerKind) PlayerKind {
 		return slices.Insert(args, i+1, "tls-validation-flags=0")
 	}
 	return gstreamer
+}
+
+// Patient is a player of UDP, and perhaps TCP, that waits so long for media before it does something else.
+func Patient(kind PlayerKind, wait time.Duration) PlayerKind {
+	plain, text := kind.args, strconv.FormatInt(wait.Microseconds(), 10)
+	kind.args = func(url string) []string {
+		args := plain(url)
+		if i := slices.Index(args, "-timeout"); i >= 0 { // FFmpeg
+			args[i+1] = text
+			return args
+		}
+		return slices.Insert(args, slices.Index(args, "rtspsrc")+1, "timeout="+text)
+	}
+	return kind
 }
 
 // GStreamerASF is gst-launch-1.0 over "udp" or "tcp" for x-asf-pf of an origin
@@ -174,6 +189,13 @@ func (p *Player) WaitFrames(video, audio int, within time.Duration) {
 				p.Kind.Name, gotVideo, gotAudio, within, video, audio, p.Output())
 		}
 	}
+}
+
+// WaitMore waits for as many more frames of each kind: when they have come, so has what was sent the same way before them.
+func (p *Player) WaitMore(n int, within time.Duration) {
+	p.t.Helper()
+	video, audio := p.Frames()
+	p.WaitFrames(video+n, audio+n, within)
 }
 
 // End asks the player to end in order, with TEARDOWN, and waits for it.

@@ -173,12 +173,3 @@ func (p *MMSPlay) WaitEnd(want []byte, within time.Duration) []byte {
 	}
 	return p.Written()
 }
-
-func (p *MMSPlay) ended() bool {
-	select {
-	case <-p.Done():
-		return true
-	default:
-		return false
-	}
-}

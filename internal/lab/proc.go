@@ -14,8 +14,9 @@ import (
 )
 
 // killGrace is how long a process may take to end after a signal before its
-// group is killed: MPlayer and gst-launch need up to two seconds for TEARDOWN.
-const killGrace = 5 * time.Second
+// group is killed: MPlayer and gst-launch need up to two seconds for TEARDOWN,
+// and a busy machine may hold them, or the program under test, up for seconds.
+const killGrace = 15 * time.Second
 
 // Command says what Start runs.
 type Command struct {
@@ -82,6 +83,16 @@ func (p *Proc) PID() int { return p.cmd.Process.Pid }
 // Done is closed when the process has ended.
 func (p *Proc) Done() <-chan struct{} { return p.done }
 
+// ended says whether the process has ended.
+func (p *Proc) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // Output is the last 64 KiB of what the process wrote, both streams mixed.
 func (p *Proc) Output() string { return p.out.String() }
 
@@ -91,7 +102,7 @@ func (p *Proc) Signal(sig syscall.Signal) {
 }
 
 // Stop sends sig, waits, and kills the whole group if the process is still
-// there after five seconds. It may be called again and on an ended process.
+// there after killGrace. It may be called again and on an ended process.
 // It gives the exit code, -1 if a signal ended the process.
 func (p *Proc) Stop(sig syscall.Signal) int {
 	select {

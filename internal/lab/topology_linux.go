@@ -3,7 +3,6 @@ package lab
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 	"sync/atomic"
 	"testing"
 )
@@ -111,21 +110,22 @@ func (h *Host) LoseUDP(port uint16, n int) {
 // GStreamer's server needs it.
 const sendScript = `import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-for _ in range(5):
-    s.sendto(bytes.fromhex(sys.argv[3]), (sys.argv[1], int(sys.argv[2])))
+for at in sys.argv[2:]:
+    host, port = at.rsplit(":", 1)
+    for _ in range(5):
+        s.sendto(bytes.fromhex(sys.argv[1]), (host, int(port)))
 `
 
 // Stray is the payload of SendUDP in hexadecimal: an RTP header (RFC 3550,
 // section 5.1), so that only the sender tells it from media, and a text.
 const Stray = "80600001000000010000000170617374207468652067617465776179"
 
-// SendUDP sends five datagrams of Stray from the host to addr.
-func (h *Host) SendUDP(addr netip.AddrPort) {
+// SendUDP sends five datagrams of Stray from the host to each address.
+func (h *Host) SendUDP(addrs ...netip.AddrPort) {
 	h.t.Helper()
-	h.Run("/usr/bin/python3", "-c", sendScript, addr.Addr().String(), portText(addr), Stray)
-}
-
-// portText is the port of addr as text.
-func portText(addr netip.AddrPort) string {
-	return addr.String()[strings.LastIndexByte(addr.String(), ':')+1:]
+	args := []string{"-c", sendScript, Stray}
+	for _, a := range addrs {
+		args = append(args, a.String())
+	}
+	h.Run("/usr/bin/python3", args...)
 }

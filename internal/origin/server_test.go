@@ -16,10 +16,11 @@ import (
 
 	"github.com/bluenviron/gortsplib/v4/pkg/base"
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
+
+	"mediagate/internal/lab"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(lab.Quiet(m)) }
 
 // serve runs an origin for the test, at an address of its own: its media port is one for all.
 func serve(t *testing.T, address string, cfg Config) *Server {

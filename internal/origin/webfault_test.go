@@ -15,7 +15,7 @@ import (
 
 // TestHTTPSessions follows client-ids: ours, those of others, and those of sessions that have ended.
 func TestHTTPSessions(t *testing.T) {
-	s := serveWeb(t, "127.0.0.42", Config{Timeout: 1200 * time.Millisecond})
+	s := serveWeb(t, "127.0.0.42", Config{Timeout: 5 * time.Second}) // in which a busy machine asks once more
 	id := clientID(t, first2(dialWeb(t, s).whole(getSample)))
 	other := id + 1
 	for _, x := range []struct {
@@ -229,7 +229,7 @@ func challenged(c *webClient) string {
 // TestHTTPHostile sends what is no request, too much of one, and half of one.
 func TestHTTPHostile(t *testing.T) {
 	s := serveWeb(t, "127.0.0.49", Config{})
-	s.web.patience = 2 * time.Second // in which a busy machine says what is said here, all of it at the same time
+	s.web.patience = 5 * time.Second // in which a busy machine says what is said here, all of it at the same time
 	t.Run("at once", func(t *testing.T) { hostile(t, s) })
 	c := dialWeb(t, s)
 	r := c.ask(getSample, pipelined, playField, bothField)

@@ -148,7 +148,7 @@ func TestHTTPFails(t *testing.T) {
 		{"long head", web{server: "Cougar/9.0\r\n" + long}, "unexpected EOF"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			defer within(t, 5*time.Second)()
+			defer within(t, 9*time.Second)() // all that it may wait for takes ten
 			x := serveWeb(t, "127.0.0.125", c.script)
 			u := x.url()
 			if strings.Contains(c.want, "Digest") {
@@ -174,7 +174,7 @@ func TestHTTPRedirect(t *testing.T) {
 
 // TestHTTPSilence holds that a server that says nothing is left at the end of the caller's patience.
 func TestHTTPSilence(t *testing.T) {
-	defer within(t, 5*time.Second)()
+	defer within(t, 9*time.Second)() // all that it may wait for takes ten
 	x := serveWeb(t, "127.0.0.126", web{deaf: true})
 	l, err := net.Listen("tcp", "127.0.0.127:0")
 	if err != nil {

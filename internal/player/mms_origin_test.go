@@ -32,7 +32,7 @@ func noConnections(t *testing.T, s *origin.Server) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(5 * time.Second); held(s) > 0; <-tick.C {
+	for deadline := time.Now().Add(20 * time.Second); held(s) > 0; <-tick.C {
 		if time.Now().After(deadline) {
 			t.Errorf("%d connections left", held(s))
 			return

@@ -11,13 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"mediagate/internal/asf"
+	"mediagate/internal/lab"
 	"mediagate/internal/origin"
 	"mediagate/internal/player"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(lab.Quiet(m)) }
 
 // start runs an origin for the test, at an address of its own: its media port is one for all.
 func start(t *testing.T, address string, cfg origin.Config) *origin.Server {

@@ -16,11 +16,12 @@ import (
 
 // load is what the generator sends.
 type load struct {
-	Flows int           `json:"flows"`
-	Size  int           `json:"bytes"`   // UDP payload, headerSize+channelHeader to 1472
-	Rate  int           `json:"rate"`    // packets a second over all flows; 0: as fast as one thread can
-	Burst int           `json:"burst"`   // packets back to back of one flow; 1: singly, over the flows in turn
-	Tick  time.Duration `json:"tick_ns"` // packets leave at its multiples, as a network card's interrupts come; 0: each alone
+	Flows    int           `json:"flows"`
+	Size     int           `json:"bytes"`   // UDP payload, headerSize+channelHeader to 1472
+	Rate     int           `json:"rate"`    // packets a second over all flows; 0: as fast as one thread can
+	Burst    int           `json:"burst"`   // packets back to back of one flow; 1: singly, over the flows in turn
+	Tick     time.Duration `json:"tick_ns"` // packets leave at its multiples, as a network card's interrupts come; 0: each alone
+	Patience time.Duration `json:"-"`       // for packets that are missing in the end
 }
 
 // The payload begins with an RTP header (RFC 3550, section 5.1), so that a relay's meters run, then the number of the

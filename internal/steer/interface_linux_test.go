@@ -87,7 +87,7 @@ func got(t *testing.T, q *steer.Queue, n int) (all []string) {
 	t.Helper()
 	for len(all) < n {
 		poll := []unix.PollFd{{Fd: int32(q.Descriptor()), Events: unix.POLLIN}}
-		if ready, err := unix.Poll(poll, 2000); ready != 1 {
+		if ready, err := unix.Poll(poll, 10_000); ready != 1 {
 			t.Fatalf("the queue has %d datagrams, want %d (%v)", len(all), n, err)
 		}
 		for i := range q.Receive(16) {
@@ -171,7 +171,7 @@ func TestInterfaceMemory(t *testing.T) {
 	}
 	const most = 64
 	sent := send(200)
-	lab.Eventually(5*time.Second, func() bool { return queue.Dropped() >= uint64(len(sent)-most) })
+	lab.Eventually(15*time.Second, func() bool { return queue.Dropped() >= uint64(len(sent)-most) })
 	if n := queue.Dropped(); n != uint64(len(sent)-most) {
 		t.Errorf("%d dropped, want %d", n, len(sent)-most)
 	}
@@ -256,10 +256,10 @@ func TestInterfaceRefused(t *testing.T) {
 	}
 }
 
-// wait is a datagram that comes within two seconds.
+// wait is a datagram that comes soon, for a busy machine.
 func (s *socket) wait(size int) string {
 	s.t.Helper()
-	if err := s.SetReadDeadline(time.Now().Add(2 * time.Second)); err != nil {
+	if err := s.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		s.t.Fatal(err)
 	}
 	buf := make([]byte, size+1)

@@ -155,7 +155,7 @@ func TestKilled(t *testing.T) {
 	}
 	_ = cmd.Wait() // "signal: killed"
 	// The kernel frees what a dead process had on its own time.
-	if !lab.Eventually(5*time.Second, func() bool { return b.attached() == 0 }) {
+	if !lab.Eventually(15*time.Second, func() bool { return b.attached() == 0 }) {
 		t.Errorf("%d programs are attached after the child was killed", b.attached())
 	}
 }

@@ -52,7 +52,7 @@ func serve(t *testing.T, h *lab.Host, addr netip.AddrPort) {
 // dialAs connects from the gateway as a client and gives what the origin saw.
 func dialAs(t *testing.T, n *lab.Network, client, to netip.AddrPort) (net.Conn, netip.AddrPort) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	var c net.Conn
 	var err error
@@ -61,7 +61,7 @@ func dialAs(t *testing.T, n *lab.Network, client, to netip.AddrPort) (net.Conn, 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	b := make([]byte, 100)
