@@ -16,7 +16,7 @@ import (
 // servers have the names of their protocols in capitals.
 type Services struct {
 	Addr      netip.Addr
-	Protocols []string // "http", "rtsp", "mms"; the the first one's port is the gateway's Addr
+	Protocols []string // "http", "rtsp", "mms"; the first one's port is the gateway's Addr
 	Nodes     []ServiceNode
 	Policy    string
 	Monitor   string   // as in the file
