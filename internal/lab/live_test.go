@@ -71,6 +71,29 @@ func TestRunOfFrames(t *testing.T) {
 	}
 }
 
+// TestFramesOf: frames may be left out, but none may be another's.
+func TestFramesOf(t *testing.T) {
+	file := Frames(t, SampleASF(t))
+	lines := bytes.SplitAfter(file, []byte{'\n'})
+	part := func(from, to int) []byte { return bytes.Join(lines[from:to], nil) }
+	n := len(lines)
+	for _, tc := range []struct {
+		name string
+		got  []byte
+		want bool
+	}{
+		{"all", file, true},
+		{"a gap", slices.Concat(part(50, 200), part(210, n)), true},
+		{"another's", slices.Concat(part(0, 200), []byte("0, 1, 1, 1, 31104, 0x1bcfa2ff\n"), part(200, n)), false},
+		{"few", part(100, 120), false},
+		{"nothing", nil, false},
+	} {
+		if diff := FramesOf(tc.got, file, 50); (diff == "") != tc.want {
+			t.Errorf("%s: %q", tc.name, diff)
+		}
+	}
+}
+
 // TestDiffTail: only the end of a file is one, and not all of it.
 func TestDiffTail(t *testing.T) {
 	file := Frames(t, SampleASF(t))

@@ -132,3 +132,23 @@ func RunOfFrames(got, file []byte, least int) string {
 	}
 	return ""
 }
+
+// FramesOf says whether frames (MMSKind.Frames) are a file's, in each stream at
+// least as many as least; the last one of each stream does not count. Some may
+// be missing: a server that is held up leaves them out. It gives "" or what is
+// not so.
+func FramesOf(got, file []byte, least int) string {
+	g, w := frames(got), frames(file)
+	for stream, want := range w {
+		have := g[stream]
+		if len(have) < least+1 {
+			return fmt.Sprintf("%d frames of stream %s, want %d", len(have), stream, least+1)
+		}
+		for _, frame := range have[:len(have)-1] {
+			if !slices.Contains(want, frame) {
+				return fmt.Sprintf("stream %s: %s is no frame of the file", stream, frame)
+			}
+		}
+	}
+	return ""
+}
