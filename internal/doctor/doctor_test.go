@@ -89,6 +89,37 @@ func TestTableOfConnections(t *testing.T) {
 	}
 }
 
+// TestLockedMemory: what relay.xdp locks must be allowed, or a privilege lift the limit.
+func TestLockedMemory(t *testing.T) {
+	const line = "Max file locks            unlimited            unlimited            locks     \nMax locked memory         %s              %s              bytes     \n"
+	for _, tc := range []struct {
+		name, limit string
+		buffer      config.Size
+		set         uint64
+		fault       bool
+	}{
+		{"what systemd gives", "8388608", 256 << 10, 1<<capNetAdmin | 1<<capNetRaw | 1<<capBPF, true},
+		{"just enough", "16777216", 256 << 10, 0, false},
+		{"cut down to a power of two", "16777216", 511 << 10, 0, false},
+		{"twice as much", "16777216", 512 << 10, 0, true},
+		{"the most", "268435456", 64 << 20, 0, false},
+		{"no limit", "unlimited", 64 << 20, 0, false},
+		{"CAP_IPC_LOCK", "0", 256 << 10, 1 << capIPCLock, false},
+		{"CAP_SYS_RESOURCE", "0", 256 << 10, 1 << capSysResource, false},
+	} {
+		cfg, err := config.ForOrigin("127.0.0.194:1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Relay.ReceiveBuffer = tc.buffer
+		e := &examiner{spec: Spec{Config: cfg}}
+		e.locked("xdp", tc.set, strings.ReplaceAll(line, "%s", tc.limit))
+		if Faulty(e.results) != tc.fault {
+			t.Errorf("%s: %+v", tc.name, e.results)
+		}
+	}
+}
+
 // TestInterfaces: what relay.xdp names must be there, and the privileges for it.
 func TestInterfaces(t *testing.T) {
 	cfg, err := config.ForOrigin("127.0.0.194:1")
