@@ -1,6 +1,8 @@
 package doctor
 
 import (
+	"encoding/binary"
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -42,11 +44,47 @@ func TestOwner(t *testing.T) {
 	}
 	defer func() { _ = l.Close() }()
 	at := l.Addr().(*net.TCPAddr).AddrPort()
-	if name, pid := owner("tcp", at.Port()); name != "" || pid != "" {
+	if name, pid := owner("tcp", at); name != "" || pid != "" {
 		t.Errorf("%s, process %s, has our own port", name, pid)
 	}
 	if err := bind("tcp", at); err == nil {
 		t.Error("bound a port that is taken")
+	}
+}
+
+// Who has the port at another address is not in the way: its name would be the wrong one, and it may be what we are called ourselves.
+func TestInTheWay(t *testing.T) {
+	proc := func(at netip.AddrPort) string { // as /proc/net/udp and udp6 have it
+		var b strings.Builder
+		for raw := at.Addr().AsSlice(); len(raw) > 0; raw = raw[4:] {
+			fmt.Fprintf(&b, "%08X", binary.NativeEndian.Uint32(raw))
+		}
+		return fmt.Sprintf("%s:%04X", b.String(), at.Port())
+	}
+	for _, tc := range []struct {
+		local, at string
+		want      bool
+	}{
+		{"127.0.0.1:5004", "127.0.0.1:5004", true},
+		{"127.0.0.2:5004", "127.0.0.1:5004", false},
+		{"127.0.0.1:5005", "127.0.0.1:5004", false},
+		{"0.0.0.0:5004", "127.0.0.1:5004", true},
+		{"127.0.0.2:5004", "0.0.0.0:5004", true},
+		{"127.0.0.2:5004", "[::]:5004", true},
+		{"[::]:5004", "127.0.0.1:5004", true},
+		{"0.0.0.0:5004", "[::1]:5004", false},
+		{"[2001:db8::1]:5004", "[2001:db8::1]:5004", true},
+		{"[2001:db8::1]:5004", "[2001:db8::2]:5004", false},
+		{"[::ffff:127.0.0.1]:5004", "127.0.0.1:5004", true},
+	} {
+		if got := inTheWay(proc(netip.MustParseAddrPort(tc.local)), netip.MustParseAddrPort(tc.at)); got != tc.want {
+			t.Errorf("%s in the way of %s: %v, want %v", tc.local, tc.at, got, tc.want)
+		}
+	}
+	for _, text := range []string{"", ":", "x:138C", "7F:138C", "0100007F"} {
+		if inTheWay(text, netip.MustParseAddrPort("127.0.0.1:5004")) {
+			t.Errorf("%q is in the way", text)
+		}
 	}
 }
 
