@@ -52,6 +52,25 @@ func TestOwner(t *testing.T) {
 	}
 }
 
+// Ports are tested that the gateway binds: none over UDP for HTTP, nor where UDP is switched off.
+func TestMediaPorts(t *testing.T) {
+	cfg, err := config.ForOrigin("127.0.0.194:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range cfg.VirtualServers { // RTSP, MMS, HTTP
+		cfg.VirtualServers[i].Listen[0].Addr = netip.AddrFrom4([4]byte{127, 0, 0, byte(i + 1)})
+	}
+	e := &examiner{spec: Spec{Config: cfg}}
+	if got := fmt.Sprint(e.mediaPorts()); got != "[127.0.0.1:5004 127.0.0.1:5005 127.0.0.2:1755 127.0.0.2:5004 127.0.0.2:5005]" {
+		t.Errorf("with UDP: %s", got)
+	}
+	cfg.VirtualServers[1].UDP = false
+	if got := fmt.Sprint(e.mediaPorts()); got != "[127.0.0.1:5004 127.0.0.1:5005]" {
+		t.Errorf("without UDP for MMS: %s", got)
+	}
+}
+
 // Who has the port at another address is not in the way: its name would be the wrong one, and it may be what we are called ourselves.
 func TestInTheWay(t *testing.T) {
 	proc := func(at netip.AddrPort) string { // as /proc/net/udp and udp6 have it

@@ -121,17 +121,21 @@ func (e *examiner) ports() {
 	}
 }
 
-// mediaPorts are those of the shared pair of media and of resend requests; a range has others when some are taken.
+// mediaPorts are those of the shared pair of media and of resend requests, of virtual servers that have media over UDP; a range has
+// others when some are taken.
 func (e *examiner) mediaPorts() []netip.AddrPort {
 	var all []netip.AddrPort
 	media := e.spec.Config.Relay.ClientMedia.Ports
 	for _, vs := range e.spec.Config.VirtualServers {
+		if !vs.UDP || vs.IsWeb() {
+			continue
+		}
 		for _, l := range vs.Listen {
 			addr := l.Addr
 			if !addr.IsValid() || addr.IsUnspecified() {
 				continue // the gateway binds each address of its own
 			}
-			if media.Hi-media.Lo == 1 && vs.UDP {
+			if media.Hi-media.Lo == 1 {
 				all = append(all, netip.AddrPortFrom(addr, media.Lo), netip.AddrPortFrom(addr, media.Hi))
 			}
 			if vs.Protocol == config.ProtocolMMS {
