@@ -93,12 +93,16 @@ func (v view) Drain(pool, node string, on bool) error {
 	return nil
 }
 
-// Ready tells that not all listeners are up, or which pool has no usable node. A pool without a monitor has until a session finds out.
+// Ready tells that not all listeners are up, that the gateway drains, or which pool has no usable node. A pool without a monitor
+// has until a session finds out.
 func (v view) Ready() error {
 	select {
 	case <-v.g.ready:
 	default:
 		return errors.New("not all listeners are up")
+	}
+	if v.g.isDraining() {
+		return errors.New("draining: no new sessions are taken")
 	}
 	usable := map[string]bool{}
 	for _, n := range v.Nodes() {

@@ -47,10 +47,11 @@ type Gateway struct {
 	ready     chan struct{}
 	stopped   chan struct{} // closed when Run has returned
 
-	mu      sync.Mutex // guards what follows
-	running bool
-	records recordLogs // set by Run
-	metrics *metrics.Metrics
+	mu       sync.Mutex // guards what follows
+	running  bool
+	draining bool       // Shutdown was called
+	records  recordLogs // set by Run
+	metrics  *metrics.Metrics
 }
 
 // ErrRunning is what a second Run returns.
@@ -194,6 +195,9 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	if !g.isRunning() {
 		return nil
 	}
+	g.mu.Lock()
+	g.draining = true
+	g.mu.Unlock()
 	g.log.Info("draining", zap.Int("sessions", g.Sessions()))
 	errs := make([]error, len(g.servers))
 	var wg sync.WaitGroup
@@ -235,6 +239,12 @@ func (g *Gateway) isRunning() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.running
+}
+
+func (g *Gateway) isDraining() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.draining
 }
 
 // Addrs are the bound addresses of each virtual server, by its name; complete once Ready is closed.

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -241,6 +242,38 @@ func TestRunTwice(t *testing.T) {
 	}
 	if err := g.Close(); err != nil {
 		t.Errorf("second close: %v", err)
+	}
+}
+
+// A gateway that drains is not ready, though its sessions run on: who sends it players has to hear that.
+func TestNotReadyWhileDraining(t *testing.T) {
+	g := build(t, "127.0.0.5:0", origin(t, "127.0.0.1:0"), "")
+	ran := start(t, g)
+	conn, r := dial(t, g)
+	ask(t, conn, r)
+	if err := (view{g}).Ready(); err != nil {
+		t.Errorf("ready while it serves: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = g.Shutdown(ctx) // its time runs out below
+	}()
+	for deadline := time.Now().Add(10 * time.Second); (view{g}).Ready() == nil; {
+		if time.Now().After(deadline) {
+			t.Fatal("ready while it drains")
+		}
+		runtime.Gosched()
+	}
+	if n := g.Sessions(); n != 1 {
+		t.Errorf("%d sessions while it drains, want 1", n)
+	}
+	cancel()
+	<-ended
+	if err := <-ran; err != nil {
+		t.Errorf("run: %v", err)
 	}
 }
 

@@ -49,6 +49,9 @@ func newDemo() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
+			if err := logLevel(level); err != nil {
+				return err
+			}
 			log := newLogger(config.Log{Level: level, Format: "console"}, cmd.ErrOrStderr())
 			return runDemo(ctx, cmd.OutOrStdout(), keep, log)
 		},

@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -68,8 +69,8 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "mediagate",
 		Short: "Gateway and load balancer for Windows Media Services and RTSP media servers",
-		Long: "mediagate stands between players and RTSP media servers. It chooses a server for each session, carries the\n" +
-			"conversation and the media, and keeps a record of it.",
+		Long: "mediagate stands between players and the servers of Windows Media and RTSP. It chooses a server for each session,\n" +
+			"carries the conversation and the media, and keeps a record of it.",
 		Example: "  mediagate demo                            see it work, on this machine alone\n" +
 			"  mediagate run --origin 192.0.2.11         stand in front of one server\n" +
 			"  mediagate check -c mediagate.yaml         look for faults in a configuration\n" +
@@ -89,7 +90,31 @@ func newRoot() *cobra.Command {
 	root.SetVersionTemplate("mediagate {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
 	root.AddCommand(newRun(), newCheck(), newDemo(), newOrigin(), newPlay(), newDecode(), newDoctor(), newSessions(), newNodes(), newPinholes(), newTop())
+	strictHelpers(root)
 	return root
+}
+
+// strictHelpers has the commands that cobra adds, help and completion, refuse what they do not know, as ours do.
+func strictHelpers(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				if found, rest, _ := root.Find(args); found == root || found.HasSubCommands() && len(rest) > 0 {
+					return knownCommand(found, rest)
+				}
+				return nil
+			}
+		case "completion":
+			cmd.Args = noArgs
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			for _, shell := range cmd.Commands() {
+				shell.Args = noArgs
+			}
+		}
+	}
 }
 
 // knownCommand is reached when the first word is no command of ours.
@@ -111,6 +136,17 @@ func noArgs(_ *cobra.Command, args []string) error {
 	}
 	return nil
 }
+
+// oneOf refuses a value of a flag that is none of those known.
+func oneOf(flag, got string, known ...string) error {
+	if !slices.Contains(known, got) {
+		return usagef("%s %q: choose one of %s", flag, got, strings.Join(known, ", "))
+	}
+	return nil
+}
+
+// logLevel is what a flag says of how much is told.
+func logLevel(got string) error { return oneOf("--log-level", got, "debug", "info", "warn", "error") }
 
 // versionText is the stamped version, else what the module system knows, else "devel"; and what it was built with.
 func versionText() string {

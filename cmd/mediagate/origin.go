@@ -107,6 +107,9 @@ func (f *originFlags) build(cmd *cobra.Command) (embedded, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	if err := errors.Join(logLevel(f.logLevel), oneOf("--log-format", f.logFormat, "json", "console")); err != nil {
+		return nil, "", err
+	}
 	addr := listen.Addr
 	if !addr.IsValid() {
 		addr = netip.IPv4Unspecified() // the origin answers from the address it was bound to, which is IPv4 in tests

@@ -41,7 +41,9 @@ func newPlay() *cobra.Command {
 			"  mediagate play --start 2s mmsu://192.0.2.1/sample.wmv\n" +
 			"  mediagate play --rollover 192.0.2.1/sample.wmv\n" +
 			"  mediagate play -o sample.asf --duration 10s rtspt://alice:secret@192.0.2.1/sample.wmv",
-		Args: func(_ *cobra.Command, args []string) error { return oneURL(args, o.Rollover) },
+		Args: func(_ *cobra.Command, args []string) error {
+			return errors.Join(oneURL(args, o.Rollover), logLevel(level), oneOf("--transport", o.Transport, "auto", "udp", "tcp", "tunnel"))
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()

@@ -62,7 +62,7 @@ func (k *checker) transparent(c *Config) {
 		k.say("transparent.media_ports", "more than %d ports; give those that the nodes send from", most)
 	}
 	for i, name := range t.Interfaces {
-		if at := "transparent.interfaces[" + strconv.Itoa(i) + "]"; name == "" || len(name) > 15 || strings.ContainsFunc(name, notInterface) {
+		if at := "transparent.interfaces[" + strconv.Itoa(i) + "]"; !isInterface(name) {
 			k.say(at, "not the name of an interface; give one as ip link tells it, up to 15 characters")
 		}
 	}
@@ -98,7 +98,15 @@ func (k *checker) bothWays(c *Config) {
 	}
 }
 
-func notInterface(r rune) bool { return r == '/' || !unicode.IsPrint(r) || unicode.IsSpace(r) }
+// isInterface says that Linux could have an interface of this name (dev_valid_name). One such as eth0:1 is an old way to name an address.
+func isInterface(name string) bool {
+	const longest = 15 // IFNAMSIZ, without the byte that ends it
+	return name != "" && name != "." && name != ".." && len(name) <= longest && !strings.ContainsFunc(name, notInterface)
+}
+
+func notInterface(r rune) bool {
+	return r == '/' || r == ':' || !unicode.IsPrint(r) || unicode.IsSpace(r)
+}
 
 func notTable(r rune) bool {
 	return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')

@@ -32,7 +32,7 @@ func check(c *Config, bad map[string]bool) []problem {
 	k.timeouts(c.Timeouts)
 	k.transparent(c)
 	k.capture(c.Capture)
-	k.admin(c.Admin)
+	k.admin(c.Admin, c.VirtualServers)
 	return k.problems
 }
 

@@ -2,7 +2,6 @@ package config
 
 import (
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -62,12 +61,11 @@ func (k *checker) engine(r Relay) {
 
 // interfaces checks relay.xdp: names as Linux has them, and what it needs.
 func (k *checker) interfaces(r Relay) {
-	const longest = 15 // IFNAMSIZ, without the byte that ends it
 	seen := map[string]bool{}
 	for i, name := range r.XDP {
 		at := "relay.xdp[" + strconv.Itoa(i) + "]"
 		switch {
-		case name == "" || len(name) > longest || strings.ContainsAny(name, "/ \t\n"):
+		case !isInterface(name):
 			k.say(at, "no name of a network interface; give one such as eth0")
 		case seen[name]:
 			k.say(at, "%s is there twice; leave one of them out", name)

@@ -1,6 +1,8 @@
 package doctor
 
 import (
+	"encoding/binary"
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -42,11 +44,66 @@ func TestOwner(t *testing.T) {
 	}
 	defer func() { _ = l.Close() }()
 	at := l.Addr().(*net.TCPAddr).AddrPort()
-	if name, pid := owner("tcp", at.Port()); name != "" || pid != "" {
+	if name, pid := owner("tcp", at); name != "" || pid != "" {
 		t.Errorf("%s, process %s, has our own port", name, pid)
 	}
 	if err := bind("tcp", at); err == nil {
 		t.Error("bound a port that is taken")
+	}
+}
+
+// Ports are tested that the gateway binds: none over UDP for HTTP, nor where UDP is switched off.
+func TestMediaPorts(t *testing.T) {
+	cfg, err := config.ForOrigin("127.0.0.194:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range cfg.VirtualServers { // RTSP, MMS, HTTP
+		cfg.VirtualServers[i].Listen[0].Addr = netip.AddrFrom4([4]byte{127, 0, 0, byte(i + 1)})
+	}
+	e := &examiner{spec: Spec{Config: cfg}}
+	if got := fmt.Sprint(e.mediaPorts()); got != "[127.0.0.1:5004 127.0.0.1:5005 127.0.0.2:1755 127.0.0.2:5004 127.0.0.2:5005]" {
+		t.Errorf("with UDP: %s", got)
+	}
+	cfg.VirtualServers[1].UDP = false
+	if got := fmt.Sprint(e.mediaPorts()); got != "[127.0.0.1:5004 127.0.0.1:5005]" {
+		t.Errorf("without UDP for MMS: %s", got)
+	}
+}
+
+// Who has the port at another address is not in the way: its name would be the wrong one, and it may be what we are called ourselves.
+func TestInTheWay(t *testing.T) {
+	proc := func(at netip.AddrPort) string { // as /proc/net/udp and udp6 have it
+		var b strings.Builder
+		for raw := at.Addr().AsSlice(); len(raw) > 0; raw = raw[4:] {
+			fmt.Fprintf(&b, "%08X", binary.NativeEndian.Uint32(raw))
+		}
+		return fmt.Sprintf("%s:%04X", b.String(), at.Port())
+	}
+	for _, tc := range []struct {
+		local, at string
+		want      bool
+	}{
+		{"127.0.0.1:5004", "127.0.0.1:5004", true},
+		{"127.0.0.2:5004", "127.0.0.1:5004", false},
+		{"127.0.0.1:5005", "127.0.0.1:5004", false},
+		{"0.0.0.0:5004", "127.0.0.1:5004", true},
+		{"127.0.0.2:5004", "0.0.0.0:5004", true},
+		{"127.0.0.2:5004", "[::]:5004", true},
+		{"[::]:5004", "127.0.0.1:5004", true},
+		{"0.0.0.0:5004", "[::1]:5004", false},
+		{"[2001:db8::1]:5004", "[2001:db8::1]:5004", true},
+		{"[2001:db8::1]:5004", "[2001:db8::2]:5004", false},
+		{"[::ffff:127.0.0.1]:5004", "127.0.0.1:5004", true},
+	} {
+		if got := inTheWay(proc(netip.MustParseAddrPort(tc.local)), netip.MustParseAddrPort(tc.at)); got != tc.want {
+			t.Errorf("%s in the way of %s: %v, want %v", tc.local, tc.at, got, tc.want)
+		}
+	}
+	for _, text := range []string{"", ":", "x:138C", "7F:138C", "0100007F"} {
+		if inTheWay(text, netip.MustParseAddrPort("127.0.0.1:5004")) {
+			t.Errorf("%q is in the way", text)
+		}
 	}
 }
 
@@ -85,6 +142,37 @@ func TestTableOfConnections(t *testing.T) {
 		e.full(tc.count, tc.most)
 		if Faulty(e.results) != tc.fault {
 			t.Errorf("%d of %d: %+v", tc.count, tc.most, e.results)
+		}
+	}
+}
+
+// TestLockedMemory: what relay.xdp locks must be allowed, or a privilege lift the limit.
+func TestLockedMemory(t *testing.T) {
+	const line = "Max file locks            unlimited            unlimited            locks     \nMax locked memory         %s              %s              bytes     \n"
+	for _, tc := range []struct {
+		name, limit string
+		buffer      config.Size
+		set         uint64
+		fault       bool
+	}{
+		{"what systemd gives", "8388608", 256 << 10, 1<<capNetAdmin | 1<<capNetRaw | 1<<capBPF, true},
+		{"just enough", "16777216", 256 << 10, 0, false},
+		{"cut down to a power of two", "16777216", 511 << 10, 0, false},
+		{"twice as much", "16777216", 512 << 10, 0, true},
+		{"the most", "268435456", 64 << 20, 0, false},
+		{"no limit", "unlimited", 64 << 20, 0, false},
+		{"CAP_IPC_LOCK", "0", 256 << 10, 1 << capIPCLock, false},
+		{"CAP_SYS_RESOURCE", "0", 256 << 10, 1 << capSysResource, false},
+	} {
+		cfg, err := config.ForOrigin("127.0.0.194:1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Relay.ReceiveBuffer = tc.buffer
+		e := &examiner{spec: Spec{Config: cfg}}
+		e.locked("xdp", tc.set, strings.ReplaceAll(line, "%s", tc.limit))
+		if Faulty(e.results) != tc.fault {
+			t.Errorf("%s: %+v", tc.name, e.results)
 		}
 	}
 }

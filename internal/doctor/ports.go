@@ -1,6 +1,8 @@
 package doctor
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -94,7 +96,7 @@ func (e *examiner) ports() {
 			e.fault(test, "setcap cap_net_bind_service+ep "+program(), "%s %v: not permitted, the port is below 1024", network, at)
 			return
 		}
-		name, pid := owner(network, at.Port())
+		name, pid := owner(network, at)
 		switch {
 		case name == filepath.Base(program()):
 			ours++
@@ -119,17 +121,21 @@ func (e *examiner) ports() {
 	}
 }
 
-// mediaPorts are those of the shared pair of media and of resend requests; a range has others when some are taken.
+// mediaPorts are those of the shared pair of media and of resend requests, of virtual servers that have media over UDP; a range has
+// others when some are taken.
 func (e *examiner) mediaPorts() []netip.AddrPort {
 	var all []netip.AddrPort
 	media := e.spec.Config.Relay.ClientMedia.Ports
 	for _, vs := range e.spec.Config.VirtualServers {
+		if !vs.UDP || vs.IsWeb() {
+			continue
+		}
 		for _, l := range vs.Listen {
 			addr := l.Addr
 			if !addr.IsValid() || addr.IsUnspecified() {
 				continue // the gateway binds each address of its own
 			}
-			if media.Hi-media.Lo == 1 && vs.UDP {
+			if media.Hi-media.Lo == 1 {
 				all = append(all, netip.AddrPortFrom(addr, media.Lo), netip.AddrPortFrom(addr, media.Hi))
 			}
 			if vs.Protocol == config.ProtocolMMS {
@@ -157,9 +163,9 @@ func bind(network string, at netip.AddrPort) error {
 	return c.Close()
 }
 
-// owner finds the process that has a port bound, by the number of its socket; "" if it cannot be known, as of another
-// user's.
-func owner(network string, port uint16) (name, pid string) {
+// owner finds the process that is in the way of an address and port, by the number of its socket; "" if it cannot be known, as
+// of another user's.
+func owner(network string, at netip.AddrPort) (name, pid string) {
 	inodes := make(map[string]bool)
 	for _, family := range []string{"", "6"} {
 		data, err := os.ReadFile("/proc/self/net/" + network + family)
@@ -169,7 +175,7 @@ func owner(network string, port uint16) (name, pid string) {
 		for line := range strings.Lines(string(data)) {
 			f := strings.Fields(line)
 			listens := len(f) > 9 && (network == "udp" || f[3] == "0A")
-			if listens && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", port)) {
+			if listens && inTheWay(f[1], at) {
 				inodes["socket:["+f[9]+"]"] = true
 			}
 		}
@@ -187,6 +193,25 @@ func owner(network string, port uint16) (name, pid string) {
 	}
 	return "", ""
 }
+
+// inTheWay says that a socket bound to local, as /proc/net has it, keeps others from binding at: the same port at another address of
+// this machine does not.
+func inTheWay(local string, at netip.AddrPort) bool {
+	addr, port, _ := strings.Cut(local, ":")
+	raw, err := hex.DecodeString(addr)
+	if err != nil || len(raw)%4 != 0 || port != fmt.Sprintf("%04X", at.Port()) {
+		return false
+	}
+	for i := 0; i < len(raw); i += 4 { // words of the network, printed in the order of this machine
+		binary.NativeEndian.PutUint32(raw[i:], binary.BigEndian.Uint32(raw[i:]))
+	}
+	a, ok := netip.AddrFromSlice(raw)
+	a, b := a.Unmap(), at.Addr().Unmap()
+	return ok && (a == b || every(a, b) || every(b, a))
+}
+
+// every says that a is the wildcard of each address of b's family; that of IPv6 is of both.
+func every(a, b netip.Addr) bool { return a.IsUnspecified() && (a.Is6() || b.Is4()) }
 
 // buffers tells what the machine grants less of than is asked for.
 func (e *examiner) buffers() {

@@ -1,16 +1,21 @@
 package doctor
 
 import (
+	"math"
+	"math/bits"
 	"net"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+
+	"mediagate/internal/config"
 )
 
 // Capabilities that AF_XDP and its program need (capabilities(7)). CAP_SYS_ADMIN serves for CAP_BPF.
 const (
 	capNetAdmin, capNetRaw, capSysAdmin, capBPF = 12, 13, 21, 39
+	capIPCLock, capSysResource                  = 14, 24 // one of them lifts the limit of locked memory
 )
 
 // mostMTU is the largest that a frame of a page has room for, with what the kernel keeps of it.
@@ -24,6 +29,8 @@ func (e *examiner) interfaces() {
 		e.fault(test, "setcap cap_net_admin,cap_net_raw,cap_bpf,cap_net_bind_service+ep "+program(),
 			"relay.xdp needs %s, which the process lacks", strings.Join(lacks, ", "))
 	}
+	limits, _ := os.ReadFile("/proc/self/limits")
+	e.locked(test, effective(), string(limits))
 	for _, name := range names {
 		i, err := net.InterfaceByName(name)
 		switch {
@@ -45,6 +52,31 @@ func (e *examiner) interfaces() {
 	if !e.faulty(test) {
 		e.ok(test, "the interfaces and the privileges are there")
 	}
+}
+
+// locked tests whether a receive queue's memory may be locked: 64 times relay.receive_buffer, cut down to a power of two.
+func (e *examiner) locked(test string, set uint64, limits string) {
+	const most = 256 << 20 // of a queue
+	size := min(64*uint64(e.spec.Config.Relay.ReceiveBuffer), most)
+	size = 1 << (bits.Len64(size) - 1)
+	may := lockable(limits)
+	if may >= size || set>>capIPCLock&1 == 1 || set>>capSysResource&1 == 1 {
+		return
+	}
+	e.fault(test, "LimitMEMLOCK=infinity in the unit; in a shell, as root: ulimit -l unlimited",
+		"relay.xdp locks %s of memory for each receive queue, and the process may lock %s", config.Size(size), config.Size(may))
+}
+
+// lockable is the limit of locked memory in the text of /proc/self/limits; as much as there is where it has none.
+func lockable(limits string) uint64 {
+	for line := range strings.Lines(limits) {
+		if rest, ok := strings.CutPrefix(line, "Max locked memory"); ok {
+			if soft, err := strconv.ParseUint(strings.Fields(rest + " -")[0], 10, 64); err == nil {
+				return soft
+			}
+		}
+	}
+	return math.MaxUint64
 }
 
 // lackingXDP names what is missing in a set of capabilities.

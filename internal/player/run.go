@@ -91,9 +91,7 @@ func (r *run) play(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, r.finish()) }()
 	for _, step := range []func(context.Context) error{r.connect, r.describe, r.selectStreams, r.startPlaying} {
 		if err := step(ctx); err != nil {
-			if ctx.Err() != nil { // the origin may have a session by now
-				r.teardown(ctx)
-			}
+			r.teardown(ctx) // the origin may have a session by now
 			return err
 		}
 	}
