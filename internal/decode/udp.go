@@ -56,7 +56,7 @@ func (d *decoder) flow(key flowKey, b []byte, at time.Time) *Flow {
 		return f
 	}
 	kind := mediaKind(b)
-	if f == nil && media == nil && kind == "other" || f == nil && media == nil && !plausible(key) {
+	if f == nil && media == nil && (kind == "other" && !d.called(key) || !plausible(key)) {
 		return nil
 	}
 	if len(d.all) >= d.lim.Flows {
@@ -70,6 +70,11 @@ func (d *decoder) flow(key flowKey, b []byte, at time.Time) *Flow {
 	d.flows[key] = f
 	d.all = append(d.all, f)
 	return f
+}
+
+// called says that a client sends to where its media is to come from, whatever it sends: to open a NAT, players send random bytes.
+func (d *decoder) called(key flowKey) bool {
+	return slices.ContainsFunc(d.offered[key.to], func(m *Media) bool { return m.Client == key.from.Addr() })
 }
 
 // forgotten is how long after its end a media still claims what comes to its port.

@@ -65,6 +65,18 @@ func TestFindings(t *testing.T) {
 			b.media(from, to, 7, upTo(9)...)
 			b.add(b.datagram(at("198.51.100.7:9001"), rtcpTo, receiverReport(0, 0)))
 		}, []string{"nat-client"}},
+		{"a NAT opened from another port", func(b *bench) {
+			b.media(from, to, 7, upTo(9)...)
+			b.add(b.datagram(at("198.51.100.7:9001"), from, []byte("\x12any bytes")))
+		}, []string{"nat-client"}},
+		{"a NAT opened from the port that was announced", func(b *bench) {
+			b.media(from, to, 7, upTo(9)...)
+			b.add(b.datagram(to, from, []byte("\x12any bytes")))
+		}, nil},
+		{"any bytes of somebody else", func(b *bench) {
+			b.media(from, to, 7, upTo(9)...)
+			b.add(b.datagram(at("203.0.113.9:9001"), from, []byte("\x12any bytes")))
+		}, nil},
 		{"loss reported", func(b *bench) {
 			b.media(from, to, 7, upTo(9)...)
 			b.add(b.datagram(rtcpFrom, rtcpTo, receiverReport(64, 12)))
