@@ -61,7 +61,7 @@ func TestOriginDies(t *testing.T) {
 		for _, ending := range []lab.Ending{lab.EndClose, lab.EndReset, lab.EndGarbage, lab.EndSilence} {
 			t.Run(fmt.Sprintf("%s/%s", death.name, ending), func(t *testing.T) {
 				// A connection that breaks ends what waits for it, however slow the machine; what is silent has to be waited for.
-				want, response, pause := death.broken, "20s", recordLimit
+				want, response, pause := death.broken, "20s", atOnce
 				if ending == lab.EndSilence {
 					want, response, pause = death.silent, "3s", mediaPause
 				}
