@@ -47,49 +47,30 @@ func TestRunOfASF(t *testing.T) {
 	}
 }
 
-// TestRunOfFrames: the same of frames, over the end of the file too.
+// TestRunOfFrames: the same of frames, over the end of the file too; and FramesOf, to which a gap is nothing.
 func TestRunOfFrames(t *testing.T) {
 	file := Frames(t, SampleASF(t))
 	lines := bytes.SplitAfter(file, []byte{'\n'})
 	part := func(from, to int) []byte { return bytes.Join(lines[from:to], nil) }
 	n := len(lines)
 	for _, tc := range []struct {
-		name string
-		got  []byte
-		want bool
+		name    string
+		got     []byte
+		run, of bool
 	}{
-		{"all", file, true},
-		{"the middle", part(100, n-100), true},
-		{"over the end", slices.Concat(part(n/2, n), part(0, n/2-50)), true},
-		{"a gap", slices.Concat(part(50, 200), part(210, n)), false},
-		{"few", part(100, 120), false},
-		{"nothing", nil, false},
+		{"all", file, true, true},
+		{"the middle", part(100, n-100), true, true},
+		{"over the end", slices.Concat(part(n/2, n), part(0, n/2-50)), true, true},
+		{"a gap", slices.Concat(part(50, 200), part(210, n)), false, true},
+		{"another's", slices.Concat(part(0, 200), []byte("0, 1, 1, 1, 31104, 0x1bcfa2ff\n"), part(200, n)), false, false},
+		{"few", part(100, 120), false, false},
+		{"nothing", nil, false, false},
 	} {
-		if diff := RunOfFrames(tc.got, file, 50); (diff == "") != tc.want {
-			t.Errorf("%s: %q", tc.name, diff)
+		if diff := RunOfFrames(tc.got, file, 50); (diff == "") != tc.run {
+			t.Errorf("%s: a run: %q", tc.name, diff)
 		}
-	}
-}
-
-// TestFramesOf: frames may be left out, but none may be another's.
-func TestFramesOf(t *testing.T) {
-	file := Frames(t, SampleASF(t))
-	lines := bytes.SplitAfter(file, []byte{'\n'})
-	part := func(from, to int) []byte { return bytes.Join(lines[from:to], nil) }
-	n := len(lines)
-	for _, tc := range []struct {
-		name string
-		got  []byte
-		want bool
-	}{
-		{"all", file, true},
-		{"a gap", slices.Concat(part(50, 200), part(210, n)), true},
-		{"another's", slices.Concat(part(0, 200), []byte("0, 1, 1, 1, 31104, 0x1bcfa2ff\n"), part(200, n)), false},
-		{"few", part(100, 120), false},
-		{"nothing", nil, false},
-	} {
-		if diff := FramesOf(tc.got, file, 50); (diff == "") != tc.want {
-			t.Errorf("%s: %q", tc.name, diff)
+		if diff := FramesOf(tc.got, file, 50); (diff == "") != tc.of {
+			t.Errorf("%s: frames of the file: %q", tc.name, diff)
 		}
 	}
 }

@@ -112,12 +112,7 @@ func packetsOf(dump []byte) (header []byte, packets [][]byte, err error) {
 // many as least. The last one of each stream does not count: the player may have
 // been stopped in it. It gives "" or what is not so.
 func RunOfFrames(got, file []byte, least int) string {
-	g, w := frames(got), frames(file)
-	for stream, want := range w {
-		have := g[stream]
-		if len(have) < least+1 {
-			return fmt.Sprintf("%d frames of stream %s, want %d", len(have), stream, least+1)
-		}
+	return judgeFrames(got, file, least, func(have, want []string) string {
 		best := 0
 		for at := range want {
 			n := 0
@@ -126,28 +121,38 @@ func RunOfFrames(got, file []byte, least int) string {
 			}
 			best = max(best, n)
 		}
-		if best < len(have)-1 {
-			return fmt.Sprintf("stream %s: %d of %d frames follow each other as in the file: %s", stream, best, len(have), strings.Join(have[best:min(best+2, len(have))], " "))
+		if best == len(have)-1 {
+			return ""
 		}
-	}
-	return ""
+		return fmt.Sprintf("%d of %d frames follow each other as in the file: %s", best, len(have), strings.Join(have[best:min(best+2, len(have))], " "))
+	})
 }
 
-// FramesOf says whether frames (MMSKind.Frames) are a file's, in each stream at
-// least as many as least; the last one of each stream does not count. Some may
-// be missing: a server that is held up leaves them out. It gives "" or what is
-// not so.
+// FramesOf is RunOfFrames, but some may be missing: a server that is held up
+// leaves them out.
 func FramesOf(got, file []byte, least int) string {
-	g, w := frames(got), frames(file)
-	for stream, want := range w {
-		have := g[stream]
-		if len(have) < least+1 {
-			return fmt.Sprintf("%d frames of stream %s, want %d", len(have), stream, least+1)
-		}
+	return judgeFrames(got, file, least, func(have, want []string) string {
 		for _, frame := range have[:len(have)-1] {
 			if !slices.Contains(want, frame) {
-				return fmt.Sprintf("stream %s: %s is no frame of the file", stream, frame)
+				return frame + " is no frame of the file"
 			}
+		}
+		return ""
+	})
+}
+
+// judgeFrames holds each stream, of enough frames and one, against the file's.
+func judgeFrames(got, file []byte, least int, judge func(have, want []string) string) string {
+	g, w := frames(got), frames(file)
+	for stream, want := range w {
+		have, wrong := g[stream], ""
+		if len(have) < least+1 {
+			wrong = fmt.Sprintf("%d frames, want %d", len(have), least+1)
+		} else {
+			wrong = judge(have, want)
+		}
+		if wrong != "" {
+			return fmt.Sprintf("stream %s: %s", stream, wrong)
 		}
 	}
 	return ""
